@@ -1,0 +1,109 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"hash/crc64"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync"
+)
+
+// An object is what the storage host holds: bytes, their length and digests.
+type object struct {
+	io.ReaderAt
+	size int64
+
+	once sync.Once
+	crc  uint64
+	md5  []byte // nil for large ones, as OSS has none for a multipart upload
+	sha  []byte
+}
+
+// multipartSize is the size from which an object counts as uploaded in parts.
+const multipartSize = 64 << 20
+
+func bytesObject(b []byte) *object {
+	return &object{ReaderAt: bytes.NewReader(b), size: int64(len(b))}
+}
+
+func fileObject(f *os.File, size int64) *object { return &object{ReaderAt: f, size: size} }
+
+func patternObject(size int64) *object { return &object{ReaderAt: pattern{}, size: size} }
+
+func (o *object) close() {
+	if c, ok := o.ReaderAt.(io.Closer); ok {
+		c.Close()
+	}
+}
+
+func (o *object) reader(from, n int64) io.Reader {
+	return io.NewSectionReader(o.ReaderAt, from, min(n, o.size-from))
+}
+
+func (o *object) digest() {
+	o.once.Do(func() {
+		crc, sum := crc64.New(crc64.MakeTable(crc64.ECMA)), sha256.New()
+		into := []io.Writer{crc, sum}
+		var md hash.Hash
+		if o.size < multipartSize {
+			md = md5.New()
+			into = append(into, md)
+		}
+		if _, err := io.CopyBuffer(io.MultiWriter(into...), o.reader(0, o.size), make([]byte, 256<<10)); err != nil {
+			panic(fmt.Sprintf("sandbox: an object of its own can't be read: %v", err))
+		}
+		o.crc, o.sha = crc.Sum64(), sum.Sum(nil)
+		if md != nil {
+			o.md5 = md.Sum(nil)
+		}
+	})
+}
+
+func (o *object) sha256() string {
+	o.digest()
+	return hex.EncodeToString(o.sha)
+}
+
+// etag is the MD5 in upper-case hex, as OSS writes it for a plain upload, and
+// something else for one in parts.
+func (o *object) etag() string {
+	o.digest()
+	if o.md5 == nil {
+		return fmt.Sprintf(`"%X-%d"`, o.sha[:16], (o.size+multipartSize-1)/multipartSize)
+	}
+	return fmt.Sprintf(`"%X"`, o.md5)
+}
+
+func (o *object) contentMD5() string {
+	o.digest()
+	return base64.StdEncoding.EncodeToString(o.md5)
+}
+
+// pattern is endless data that takes no memory: one block of random bytes,
+// over and over. Its length is a prime, so that a part written at a wrong
+// offset shows.
+type pattern struct{}
+
+const patternLength = 1<<20 - 3
+
+var patternBlock = sync.OnceValue(func() []byte {
+	block := make([]byte, patternLength)
+	random := rand.NewChaCha8([32]byte([]byte("minimax-files-mcp sandbox object")))
+	random.Read(block) // never fails
+	return block
+})
+
+func (pattern) ReadAt(p []byte, off int64) (int, error) {
+	block := patternBlock()
+	for n := 0; n < len(p); {
+		n += copy(p[n:], block[(off+int64(n))%patternLength:])
+	}
+	return len(p), nil
+}
