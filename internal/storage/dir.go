@@ -1,0 +1,281 @@
+// Package storage keeps downloaded files. [Dir] is a directory that no name
+// and no symbolic link leads out of, and in which a file appears under its
+// name only when it is whole, and never in place of another.
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// What a caller may want to tell apart, with [errors.Is].
+var (
+	ErrOutside = errors.New("the path leads out of the allowed directory")
+	ErrExists  = errors.New("another file has that name")
+	ErrFull    = errors.New("the disk is full")
+)
+
+// A NameError is a name that would be a trap on some system. Suggest is a name
+// that would not.
+type NameError struct{ Name, Suggest string }
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("the name %.80q has characters or a form that is not safe for a file", e.Name)
+}
+
+// A Dir is a directory that files are put in, and nothing outside of it. It is
+// made when it is first written to. Its methods take slash-separated names
+// relative to it, as [Dir.Resolve] returns them, and may be called from several
+// goroutines.
+type Dir struct {
+	path string
+
+	mu   sync.Mutex
+	root *os.Root // nil until it is needed
+}
+
+// NewDir names a directory without touching the disk.
+func NewDir(path string) (*Dir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Dir{path: abs}, nil
+}
+
+// open makes the directory if need be.
+func (d *Dir) open() (*os.Root, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root != nil {
+		return d.root, nil
+	}
+	if err := os.MkdirAll(d.path, 0o755); err != nil {
+		return nil, translate(err)
+	}
+	root, err := os.OpenRoot(d.path)
+	if err != nil {
+		return nil, translate(err)
+	}
+	d.root = root
+	return root, nil
+}
+
+// Close lets go of the directory; a later call takes hold of it again.
+func (d *Dir) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	root := d.root
+	d.root = nil
+	if root == nil {
+		return nil
+	}
+	return root.Close()
+}
+
+// Path is the absolute path of the directory.
+func (d *Dir) Path() string { return d.path }
+
+// Join is the absolute path of a name in the directory.
+func (d *Dir) Join(name string) string { return filepath.Join(d.path, filepath.FromSlash(name)) }
+
+// Resolve checks a path that somebody asked for and returns the name of the
+// file it means: relative to the directory, or absolute within it. A path that
+// is a directory, or ends in a slash, gets base as its last element.
+func (d *Dir) Resolve(asked, base string) (string, error) {
+	if strings.ContainsRune(asked, 0) {
+		return "", &NameError{asked, CleanName(asked, base)}
+	}
+	asked = filepath.FromSlash(asked)
+	wantsDir := strings.HasSuffix(asked, string(filepath.Separator))
+	rel := filepath.Clean(asked)
+	if filepath.IsAbs(asked) {
+		var err error
+		if rel, err = filepath.Rel(d.path, rel); err != nil {
+			return "", ErrOutside
+		}
+	}
+	if !filepath.IsLocal(rel) && rel != "." {
+		if isReserved(filepath.Base(rel)) { // not local on Windows
+			return "", &NameError{rel, CleanName(rel, base)}
+		}
+		return "", ErrOutside
+	}
+	name := filepath.ToSlash(rel)
+	if name == "." {
+		return base, nil
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if clean := CleanName(part, base); clean != part {
+			return "", &NameError{part, clean}
+		}
+	}
+	if info, err := d.stat(name); errors.Is(err, ErrOutside) {
+		return "", err
+	} else if wantsDir || err == nil && info.IsDir() {
+		name += "/" + base
+	}
+	return name, nil
+}
+
+// stat follows links, as far as they stay within. It makes nothing.
+func (d *Dir) stat(name string) (fs.FileInfo, error) {
+	if _, err := os.Stat(d.path); err != nil {
+		return nil, err
+	}
+	root, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	info, err := root.Stat(filepath.FromSlash(name))
+	return info, translate(err)
+}
+
+// Size returns the size of a regular file, false if there is nothing of that
+// name, and [ErrExists] if there is something else.
+func (d *Dir) Size(name string) (size int64, exists bool, err error) {
+	info, err := d.stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, err
+	case !info.Mode().IsRegular():
+		return 0, true, ErrExists
+	}
+	return info.Size(), true, nil
+}
+
+// SHA256 reads a file and returns the digest in hex.
+func (d *Dir) SHA256(ctx context.Context, name string) (string, error) {
+	root, err := d.open()
+	if err != nil {
+		return "", err
+	}
+	f, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return "", translate(err)
+	}
+	defer f.Close()
+	digest := sha256.New()
+	for ctx.Err() == nil {
+		_, err := io.CopyN(digest, f, 8<<20)
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(digest.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", context.Cause(ctx)
+}
+
+// Create starts a file that is to be called name. Until [File.Commit], it is a
+// hidden temporary file beside it.
+func (d *Dir) Create(name string) (*File, error) {
+	root, err := d.open()
+	if err != nil {
+		return nil, translate(err)
+	}
+	name = filepath.FromSlash(name)
+	parent, base := filepath.Split(name)
+	if parent != "" {
+		if err := root.MkdirAll(filepath.Clean(parent), 0o755); err != nil {
+			return nil, translate(err)
+		}
+	}
+	temp := parent + "." + base + "." + strings.ToLower(rand.Text()[:8]) + ".part"
+	f, err := root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &File{root: root, file: f, temp: temp, name: name}, nil
+}
+
+// A File is being written. It ends with Commit or Abort.
+type File struct {
+	root       *os.Root
+	file       *os.File
+	temp, name string
+}
+
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.file.Write(p)
+	return n, translate(err)
+}
+
+// Commit makes the file durable and gives it its name. If the name is taken it
+// returns [ErrExists]; whatever goes wrong, the temporary file is gone.
+func (f *File) Commit() error {
+	if err := f.file.Sync(); err != nil {
+		f.Abort()
+		return translate(err)
+	}
+	if err := f.file.Close(); err != nil {
+		f.Abort()
+		return translate(err)
+	}
+	defer f.root.Remove(f.temp)
+	if err := f.publish(); err != nil {
+		return translate(err)
+	}
+	return f.syncParent()
+}
+
+// publish links, because unlike a rename a link never replaces a file.
+func (f *File) publish() error {
+	err := f.root.Link(f.temp, f.name)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// Some file systems (exFAT, many network ones) have no links. What is lost
+	// there is only the guard against a file that appears in this instant.
+	if _, err := f.root.Lstat(f.name); err == nil {
+		return fs.ErrExist
+	}
+	return f.root.Rename(f.temp, f.name)
+}
+
+// syncParent makes the new name durable, where the system lets a directory be synced.
+func (f *File) syncParent() error {
+	dir, err := f.root.Open(filepath.Dir(f.name))
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !isInvalid(err) {
+		return translate(err)
+	}
+	return nil
+}
+
+// Abort removes what was written. It may be called after Commit failed.
+func (f *File) Abort() {
+	f.file.Close()
+	f.root.Remove(f.temp)
+}
+
+// translate maps what the system says to this package's errors, keeping the cause.
+func translate(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isFull(err):
+		return fmt.Errorf("%w (%w)", ErrFull, err)
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%w (%w)", ErrExists, err)
+	case strings.Contains(err.Error(), "path escapes from parent"): // os has no error value for it
+		return fmt.Errorf("%w (%w)", ErrOutside, err)
+	}
+	return err
+}

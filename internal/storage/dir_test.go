@@ -1,0 +1,214 @@
+package storage_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"minimax-files-mcp/internal/storage"
+)
+
+func newDir(t *testing.T) *storage.Dir {
+	t.Helper()
+	d, err := storage.NewDir(filepath.Join(t.TempDir(), "downloads"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// put stores content under name.
+func put(t *testing.T, d *storage.Dir, name, content string) error {
+	t.Helper()
+	f, err := d.Create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write([]byte(content)); err != nil {
+		f.Abort()
+		return err
+	}
+	return f.Commit()
+}
+
+// entries lists what the directory holds, hidden files too.
+func entries(t *testing.T, d *storage.Dir) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(d.Path(), func(p string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			rel, _ := filepath.Rel(d.Path(), p)
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestDir_Commit(t *testing.T) {
+	d := newDir(t)
+	if err := put(t, d, "a/b/clip.mp4", "whole"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(d.Join("a/b/clip.mp4")); err != nil || string(got) != "whole" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got := entries(t, d); len(got) != 1 {
+		t.Errorf("left behind: %v", got)
+	}
+	size, exists, err := d.Size("a/b/clip.mp4")
+	if size != 5 || !exists || err != nil {
+		t.Errorf("Size: %d, %v, %v", size, exists, err)
+	}
+	sum, err := d.SHA256(t.Context(), "a/b/clip.mp4")
+	if want := fmt.Sprintf("%x", sha256.Sum256([]byte("whole"))); sum != want || err != nil {
+		t.Errorf("SHA256: %s, %v", sum, err)
+	}
+}
+
+func TestDir_never_replaces(t *testing.T) {
+	d := newDir(t)
+	if err := put(t, d, "clip.mp4", "first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, d, "clip.mp4", "second"); !errors.Is(err, storage.ErrExists) {
+		t.Errorf("%v, want ErrExists", err)
+	}
+	if got, _ := os.ReadFile(d.Join("clip.mp4")); string(got) != "first" {
+		t.Errorf("the file is now %q", got)
+	}
+	if got := entries(t, d); len(got) != 1 {
+		t.Errorf("left behind: %v", got)
+	}
+	t.Run("of many at once, one wins", func(t *testing.T) {
+		var wg sync.WaitGroup
+		won := make(chan bool, 8)
+		for i := range 8 {
+			wg.Go(func() {
+				if put(t, d, "race.mp4", strings.Repeat("x", i)) == nil {
+					won <- true
+				}
+			})
+		}
+		wg.Wait()
+		if len(won) != 1 {
+			t.Errorf("%d won", len(won))
+		}
+	})
+}
+
+func TestDir_Abort_leaves_nothing(t *testing.T) {
+	d := newDir(t)
+	f, err := d.Create("clip.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Write([]byte("half"))
+	if got := entries(t, d); len(got) != 1 || got[0] == "clip.mp4" {
+		t.Errorf("while writing: %v", got)
+	}
+	f.Abort()
+	if got := entries(t, d); len(got) != 0 {
+		t.Errorf("left behind: %v", got)
+	}
+}
+
+func TestDir_Resolve(t *testing.T) {
+	d := newDir(t)
+	if err := os.MkdirAll(d.Join("films"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{
+		"":                 "base.mp4",
+		".":                "base.mp4",
+		"clip.mp4":         "clip.mp4",
+		"./clip.mp4":       "clip.mp4",
+		"new/clip.mp4":     "new/clip.mp4",
+		"new/":             "new/base.mp4",
+		"films":            "films/base.mp4",
+		"a/../clip.mp4":    "clip.mp4",
+		d.Join("x.mp4"):    "x.mp4",
+		d.Path():           "base.mp4",
+		"Ünï cödé (2).mp4": "Ünï cödé (2).mp4",
+	} {
+		if got, err := d.Resolve(asked, "base.mp4"); err != nil || got != want {
+			t.Errorf("Resolve(%q) = %q, %v; want %q", asked, got, err, want)
+		}
+	}
+	for _, asked := range []string{"../x.mp4", "a/../../x.mp4", "/etc/passwd", d.Path() + "-evil/x.mp4", "..", filepath.Dir(d.Path())} {
+		if got, err := d.Resolve(asked, "base.mp4"); !errors.Is(err, storage.ErrOutside) {
+			t.Errorf("Resolve(%q) = %q, %v; want ErrOutside", asked, got, err)
+		}
+	}
+	for asked, suggest := range map[string]string{
+		"CON":                    "_CON",
+		"films/nul.mp4":          "_nul.mp4",
+		"a\x00b.mp4":             "ab.mp4",
+		"a\u202e4pm.exe":         "a4pm.exe",
+		strings.Repeat("x", 600): strings.Repeat("x", 200),
+		".ssh/authorized_keys":   "ssh",
+		"what?.mp4":              "what_.mp4",
+	} {
+		_, err := d.Resolve(asked, "base.mp4")
+		var name *storage.NameError
+		if !errors.As(err, &name) || name.Suggest != suggest {
+			t.Errorf("Resolve(%.40q): %v, want a NameError that suggests %q", asked, err, suggest)
+		}
+	}
+}
+
+func TestDir_links_lead_nowhere(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("making symbolic links needs a privilege on Windows")
+	}
+	d := newDir(t)
+	outside := t.TempDir()
+	if err := os.MkdirAll(d.Path(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"out": outside, "up": "..", "file.mp4": filepath.Join(outside, "new.mp4")} {
+		if err := os.Symlink(target, d.Join(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, asked := range []string{"out/x.mp4", "up/x.mp4", "out/", "out"} {
+		name, err := d.Resolve(asked, "base.mp4")
+		if err == nil {
+			err = put(t, d, name, "escaped")
+		}
+		if !errors.Is(err, storage.ErrOutside) {
+			t.Errorf("%q: %v, want ErrOutside", asked, err)
+		}
+	}
+	if err := put(t, d, "file.mp4", "escaped"); err == nil {
+		t.Error("a link was written through")
+	}
+	if left, _ := os.ReadDir(outside); len(left) != 0 {
+		t.Errorf("outside there is now %v", left)
+	}
+}
+
+func TestDir_that_cannot_be_written_says_so(t *testing.T) {
+	parent := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(parent, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := storage.NewDir(filepath.Join(parent, "downloads"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := put(t, d, "x", "x"); err == nil {
+		t.Error("no error below a file")
+	}
+}
