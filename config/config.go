@@ -1,0 +1,278 @@
+// Package config is every setting of the server, read from the environment by
+// [Load] and checked as a whole. A flag, where there is one of the same
+// meaning, comes before the environment, and the environment before a default.
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/dustin/go-humanize"
+)
+
+// Config is the one source of settings. Each field's tags are its
+// documentation: the variable, its default, what it does, a valid value.
+type Config struct {
+	APIKey       Secret     `env:"MINIMAX_API_KEY" doc:"The MiniMax API key. Without one the server starts and lists its tools, and each call says what to set." example:"sk-api-…"`
+	APIKeyFile   string     `env:"MINIMAX_API_KEY_FILE" doc:"A file that holds the key, instead of MINIMAX_API_KEY." example:"/run/secrets/minimax"`
+	Region       Region     `env:"MINIMAX_REGION" envDefault:"global" doc:"Which MiniMax the key is from: global (minimax.io) or cn (minimaxi.com, minimax.cn)." example:"cn"`
+	APIHost      BaseURL    `env:"MINIMAX_API_HOST" doc:"The API server, instead of the region's; a path prefix is kept." example:"https://api.minimax.io"`
+	GroupID      string     `env:"MINIMAX_GROUP_ID" doc:"The GroupId that old accounts must send." example:"1782658868262748467"`
+	APIQuery     Query      `env:"MINIMAX_API_QUERY" doc:"Query parameters added to every API call, as some resellers want." example:"channel_id=7&task=files"`
+	BasePath     string     `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user." example:"~/Movies"`
+	ResourceMode Mode       `env:"MINIMAX_API_RESOURCE_MODE" envDefault:"local" doc:"What download_file does: local saves the file, url answers with its download URL." example:"url"`
+	MaxDownload  ByteSize   `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
+	LogLevel     slog.Level `env:"MINIMAX_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error." example:"debug"`
+	LogFormat    LogFormat  `env:"MINIMAX_LOG_FORMAT" envDefault:"text" doc:"text or json. Logs go to standard error." example:"json"`
+	LogFile      string     `env:"MINIMAX_LOG_FILE" doc:"A file to append logs to, instead of standard error." example:"/var/log/minimax-files-mcp.log"`
+}
+
+// The settings that are a choice between words.
+type (
+	Region    string
+	Mode      string
+	LogFormat string
+)
+
+const (
+	ModeLocal Mode      = "local"
+	ModeURL   Mode      = "url"
+	LogText   LogFormat = "text"
+	LogJSON   LogFormat = "json"
+)
+
+func (r *Region) UnmarshalText(text []byte) error {
+	return choose(r, text, "global", "cn")
+}
+
+func (m *Mode) UnmarshalText(text []byte) error {
+	return choose(m, text, ModeLocal, ModeURL)
+}
+
+func (f *LogFormat) UnmarshalText(text []byte) error {
+	return choose(f, text, LogText, LogJSON)
+}
+
+func choose[T ~string](into *T, text []byte, words ...T) error {
+	word := T(strings.ToLower(strings.TrimSpace(string(text))))
+	if !slices.Contains(words, word) {
+		return fmt.Errorf("it must be one of %v", words)
+	}
+	*into = word
+	return nil
+}
+
+// A BaseURL is an https URL, or an http one on loopback, without a trailing
+// slash. "https://" may be left out.
+type BaseURL string
+
+func (b *BaseURL) UnmarshalText(text []byte) error {
+	raw := strings.TrimSpace(string(text))
+	if raw == "" {
+		return nil
+	}
+	if !strings.Contains(raw, "://") {
+		raw = "https://" + raw
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Hostname() == "":
+		return errors.New("it is not a URL")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("it may have a path, but no user, query or fragment (MINIMAX_API_QUERY adds parameters)")
+	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u.Hostname()):
+		*b = BaseURL(strings.TrimRight(raw, "/"))
+		return nil
+	}
+	return errors.New("it must start with https://, because the API key is sent there")
+}
+
+// IsLoopback reports whether the URL is one of this machine.
+func (b BaseURL) IsLoopback() bool {
+	u, err := url.Parse(string(b))
+	return err == nil && isLoopback(u.Hostname())
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// A Query is a set of URL query parameters.
+type Query struct{ url.Values }
+
+func (q *Query) UnmarshalText(text []byte) error {
+	values, err := url.ParseQuery(strings.TrimPrefix(string(text), "?"))
+	if err != nil {
+		return errors.New("it is not a URL query")
+	}
+	q.Values = values
+	return nil
+}
+
+// A ByteSize is a number of bytes, with or without a unit: 1048576, 20GiB, 5 MB.
+type ByteSize int64
+
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n == 0 || n > 1<<62 {
+		return errors.New("it is not a size")
+	}
+	*b = ByteSize(n)
+	return nil
+}
+
+// Load reads the settings from an environment in the form of os.Environ. Its
+// error names every setting that is wrong, with its value and a valid one.
+func Load(environ []string) (Config, error) {
+	vars := env.ToMap(environ)
+	for name, value := range vars { // "" is how many clients write "not set"
+		if strings.TrimSpace(value) == "" {
+			delete(vars, name)
+		}
+	}
+	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: vars})
+	var problems []error
+	var parse env.AggregateError
+	if errors.As(err, &parse) {
+		for _, e := range parse.Errors {
+			problems = append(problems, wrong(vars, e))
+		}
+	} else if err != nil {
+		problems = append(problems, err)
+	}
+	problems = append(problems, cfg.finish(vars)...)
+	if len(problems) > 0 {
+		slices.SortFunc(problems, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+		return Config{}, errors.Join(problems...)
+	}
+	return cfg, nil
+}
+
+// wrong words one setting's error.
+func wrong(vars map[string]string, err error) error {
+	var parse env.ParseError
+	if errors.As(err, &parse) {
+		if s, ok := settingOf(parse.Name); ok {
+			cause := parse.Err.Error()
+			if parse.Name == "LogLevel" {
+				cause = "it must be debug, info, warn or error" // slog's own text repeats the value
+			}
+			return s.wrong(vars[s.Name], cause)
+		}
+	}
+	return err
+}
+
+func (s Setting) wrong(value, cause string) error {
+	return fmt.Errorf("%s is %q: %s; for example %s=%s", s.Name, value, cause, s.Name, s.Example)
+}
+
+// finish checks and completes what one variable alone does not decide.
+func (c *Config) finish(vars map[string]string) (problems []error) {
+	home := cmp.Or(vars["HOME"], vars["USERPROFILE"])
+	complain := func(field, value, cause string) {
+		s, _ := settingOf(field)
+		problems = append(problems, s.wrong(value, cause))
+	}
+	if c.APIKeyFile != "" {
+		c.APIKeyFile = expand(c.APIKeyFile, home)
+		text, err := os.ReadFile(c.APIKeyFile)
+		switch {
+		case c.APIKey.IsSet():
+			complain("APIKeyFile", c.APIKeyFile, "MINIMAX_API_KEY is set too; set one of them")
+		case err != nil:
+			complain("APIKeyFile", c.APIKeyFile, reason(err))
+		case strings.TrimSpace(string(text)) == "":
+			complain("APIKeyFile", c.APIKeyFile, "the file is empty")
+		}
+		c.APIKey = Secret{string(text)}
+	}
+	c.APIKey.text = strings.TrimSpace(c.APIKey.text)
+	if strings.ContainsFunc(c.APIKey.text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r > unicode.MaxASCII }) {
+		complain("APIKey", hidden, "it holds a space or a character no key has")
+	}
+	if c.BasePath == "" {
+		c.BasePath = filepath.Join(os.TempDir(), "minimax-files")
+		if home != "" {
+			c.BasePath = filepath.Join(home, "Downloads", "MiniMax")
+		}
+	}
+	given := c.BasePath
+	c.BasePath = expand(c.BasePath, home)
+	if info, err := os.Stat(c.BasePath); err == nil && !info.IsDir() {
+		complain("BasePath", given, "it is not a directory")
+	}
+	if c.LogFile != "" {
+		c.LogFile = expand(c.LogFile, home)
+	}
+	return problems
+}
+
+// expand replaces a leading ~, which no shell has done for a variable that
+// comes from a JSON file.
+func expand(path, home string) string {
+	if rest, ok := strings.CutPrefix(path, "~"); ok && home != "" && (rest == "" || os.IsPathSeparator(rest[0])) {
+		return filepath.Join(home, rest)
+	}
+	return path
+}
+
+func reason(err error) string {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	return "it can't be read (" + err.Error() + ")"
+}
+
+// A Setting documents one environment variable.
+type Setting struct{ Name, Default, Doc, Example string }
+
+// Settings lists them all, in the order of the struct.
+func Settings() []Setting {
+	t := reflect.TypeFor[Config]()
+	settings := make([]Setting, t.NumField())
+	for i := range settings {
+		tag := t.Field(i).Tag
+		settings[i] = Setting{tag.Get("env"), tag.Get("envDefault"), tag.Get("doc"), tag.Get("example")}
+	}
+	return settings
+}
+
+func settingOf(field string) (Setting, bool) {
+	t := reflect.TypeFor[Config]()
+	f, ok := t.FieldByName(field)
+	if !ok {
+		return Setting{}, false
+	}
+	return Settings()[f.Index[0]], true
+}
+
+// Unknown returns variables that begin like ours and mean nothing, sorted:
+// most often a slip of the pen.
+func Unknown(environ []string) []string {
+	known := map[string]bool{}
+	for _, s := range Settings() {
+		known[s.Name] = true
+	}
+	unknown := map[string]bool{}
+	for name := range env.ToMap(environ) {
+		if strings.HasPrefix(name, "MINIMAX_") && !known[name] {
+			unknown[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(unknown))
+}

@@ -1,0 +1,153 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"minimax-files-mcp/config"
+)
+
+func TestLoad_defaults(t *testing.T) {
+	home := t.TempDir()
+	cfg, err := config.Load([]string{"HOME=" + home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(home, "Downloads", "MiniMax"); cfg.BasePath != want {
+		t.Errorf("BasePath is %s, want %s", cfg.BasePath, want)
+	}
+	if cfg.Region != "global" || cfg.ResourceMode != config.ModeLocal || cfg.LogLevel != slog.LevelInfo || cfg.APIKey.IsSet() || cfg.MaxDownload != 20<<30 {
+		t.Errorf("defaults: %+v", cfg)
+	}
+	if cfg, err := config.Load(nil); err != nil || !filepath.IsAbs(cfg.BasePath) {
+		t.Errorf("with an empty environment: %q, %v", cfg.BasePath, err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	keyFile := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(keyFile, []byte("key-from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load([]string{
+		"MINIMAX_API_KEY_FILE=" + keyFile, "MINIMAX_API_KEY= ", "MINIMAX_REGION=CN", "MINIMAX_API_HOST=api.example.com/minimax/",
+		"MINIMAX_API_QUERY=?channel_id=7&task=files", "MINIMAX_MCP_BASE_PATH=~/Movies", "MINIMAX_API_RESOURCE_MODE=url",
+		"MINIMAX_MAX_DOWNLOAD_BYTES=2GiB", "MINIMAX_LOG_LEVEL=DEBUG", "MINIMAX_LOG_FORMAT=json", "HOME=/home/ada",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.APIKey.Reveal() != "key-from-file" || cfg.Region != "cn" || cfg.APIHost != "https://api.example.com/minimax" ||
+		cfg.APIQuery.Encode() != "channel_id=7&task=files" || cfg.BasePath != filepath.Join("/home/ada", "Movies") || cfg.ResourceMode != config.ModeURL ||
+		cfg.MaxDownload != 2<<30 || cfg.LogLevel != slog.LevelDebug || cfg.LogFormat != config.LogJSON {
+		t.Errorf("%+v", cfg)
+	}
+	for host, loopback := range map[config.BaseURL]bool{"http://127.0.0.1:80": true, "http://localhost": true, "https://[::1]:1": true, "https://api.minimax.io": false, "": false} {
+		if host.IsLoopback() != loopback {
+			t.Errorf("IsLoopback(%s) is %v", host, !loopback)
+		}
+	}
+}
+
+func TestLoad_reports_all_wrong_settings_together(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		environ []string
+		want    []string
+	}{
+		"several": {
+			[]string{"MINIMAX_REGION=mars", "MINIMAX_API_HOST=http://api.minimax.io", "MINIMAX_LOG_LEVEL=loud", "MINIMAX_MAX_DOWNLOAD_BYTES=much"},
+			[]string{
+				`MINIMAX_REGION is "mars": it must be one of [global cn]; for example MINIMAX_REGION=cn`,
+				`MINIMAX_API_HOST is "http://api.minimax.io": it must start with https://`,
+				`MINIMAX_LOG_LEVEL is "loud": it must be debug, info, warn or error; for example MINIMAX_LOG_LEVEL=debug`,
+				`MINIMAX_MAX_DOWNLOAD_BYTES is "much": it is not a size`,
+			},
+		},
+		"a query in the host":  {[]string{"MINIMAX_API_HOST=https://x/?a=b"}, []string{"MINIMAX_API_QUERY"}},
+		"no host":              {[]string{"MINIMAX_API_HOST=https://"}, []string{"it is not a URL"}},
+		"a key with a space":   {[]string{"MINIMAX_API_KEY=s3cr3t key"}, []string{`MINIMAX_API_KEY is "***"`}},
+		"two keys":             {[]string{"MINIMAX_API_KEY=s3cr3t", "MINIMAX_API_KEY_FILE=" + file}, []string{"MINIMAX_API_KEY is set too"}},
+		"an empty key file":    {[]string{"MINIMAX_API_KEY_FILE=" + file}, []string{"empty"}},
+		"no key file":          {[]string{"MINIMAX_API_KEY_FILE=/no/such/file"}, []string{`"/no/such/file": it can't be read (no such file or directory)`}},
+		"a file for directory": {[]string{"MINIMAX_MCP_BASE_PATH=" + file}, []string{"it is not a directory"}},
+		"a bad mode":           {[]string{"MINIMAX_API_RESOURCE_MODE=both"}, []string{"[local url]"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Load(tt.environ)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q lacks %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("%q gives the key away", err)
+			}
+		})
+	}
+}
+
+func TestSettings_are_documented_and_their_examples_valid(t *testing.T) {
+	for _, s := range config.Settings() {
+		if s.Name == "" || s.Doc == "" || s.Example == "" {
+			t.Errorf("%+v lacks something", s)
+		}
+		if s.Name == "MINIMAX_API_KEY_FILE" || s.Name == "MINIMAX_API_KEY" { // a file that is not there, and an ellipsis
+			continue
+		}
+		if _, err := config.Load([]string{s.Name + "=" + s.Example}); err != nil {
+			t.Errorf("the example of %s: %v", s.Name, err)
+		}
+	}
+}
+
+func TestUnknown(t *testing.T) {
+	got := config.Unknown([]string{"MINIMAX_API_KEY=x", "MINIMAX_API_KEYS=x", "MINIMAX_HOST=x", "PATH=x"})
+	if want := []string{"MINIMAX_API_KEYS", "MINIMAX_HOST"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestSecret_is_printed_by_nothing(t *testing.T) {
+	cfg, err := config.Load([]string{"MINIMAX_API_KEY=sk-secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%T %[1]v"} {
+		fmt.Fprintf(&out, verb, cfg.APIKey)
+		fmt.Fprintf(&out, verb, &cfg.APIKey)
+		fmt.Fprintf(&out, verb, cfg)
+		fmt.Fprintf(&out, verb, &cfg)
+		fmt.Fprintf(&out, verb, []any{cfg, map[string]any{"k": cfg.APIKey}})
+	}
+	if err := json.NewEncoder(&out).Encode(cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []slog.Handler{slog.NewJSONHandler(&out, nil), slog.NewTextHandler(&out, nil)} {
+		slog.New(h).Info("x", "cfg", cfg, "key", cfg.APIKey, "pointer", &cfg.APIKey)
+	}
+	fmt.Fprint(&out, fmt.Errorf("wrapped: %w", errors.New(fmt.Sprint(cfg.APIKey))))
+	for _, printed := range []string{"sk-secret", "736b2d736563726574", "115 107"} {
+		if strings.Contains(out.String(), printed) {
+			t.Errorf("%s was printed:\n%s", printed, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "***") {
+		t.Error("nothing shows that there is a key")
+	}
+}
