@@ -1,0 +1,380 @@
+// Package transport carries MCP messages between clients and a server. [Stdio]
+// is the one over a pair of pipes.
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// Stdio serves one client: a JSON-RPC message per line in, one per line out.
+//
+// mcp-go has a stdio server too. This one exists because that one cancels
+// running calls at the end of input, so that piped requests lose answers,
+// writes progress from a goroutine of its own, after results, and reads lines
+// of any length into memory.
+type Stdio struct {
+	Server *server.MCPServer
+	In     io.Reader
+	Out    io.Writer
+	Log    *slog.Logger
+	// MaxLine is the longest message in bytes; a longer one is skipped and
+	// answered with an error. 4 MiB if 0.
+	MaxLine int
+}
+
+const (
+	defaultMaxLine = 4 << 20
+	maxInFlight    = 256 // requests; then reading waits
+	drainPatience  = 2 * time.Second
+	goneCheck      = 500 * time.Millisecond
+)
+
+var errClientGone = errors.New("the client is gone")
+
+// Serve answers until the input ends, and then until every request read from
+// it is answered. It ends earlier, abandoning what runs, when ctx is done or
+// when nobody reads the output any more; neither is an error.
+func (s *Stdio) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	conn := &stdioConn{
+		Stdio:         s,
+		cancel:        cancel,
+		responses:     make(chan mcp.JSONRPCMessage),
+		notifications: make(chan mcp.JSONRPCNotification, 256),
+		written:       make(chan struct{}),
+		running:       map[string]context.CancelFunc{},
+		slots:         make(chan struct{}, maxInFlight),
+	}
+	if err := s.Server.RegisterSession(ctx, conn); err != nil {
+		return fmt.Errorf("stdio: %w", err)
+	}
+	defer s.Server.UnregisterSession(context.WithoutCancel(ctx), conn.SessionID())
+	go conn.write()
+
+	err := conn.read(s.Server.WithContext(ctx, conn))
+	conn.drain(ctx)
+	if errors.Is(err, context.Canceled) || errors.Is(err, errClientGone) {
+		return nil
+	}
+	return err
+}
+
+// stdioConn is one run of Serve, and the client's session in mcp-go's terms.
+type stdioConn struct {
+	*Stdio
+	cancel        context.CancelCauseFunc
+	responses     chan mcp.JSONRPCMessage
+	notifications chan mcp.JSONRPCNotification
+	written       chan struct{} // closed when the writer has ended
+	slots         chan struct{}
+	wait          sync.WaitGroup
+
+	mu      sync.Mutex
+	running map[string]context.CancelFunc // by the JSON of the request's id
+}
+
+func (*stdioConn) SessionID() string { return "stdio" }
+func (*stdioConn) Initialize()       {}
+
+// Initialized is true from the start: the pipe has one client, and progress of
+// a call is owed to it whether or not it shook hands.
+func (*stdioConn) Initialized() bool { return true }
+
+func (c *stdioConn) NotificationChannel() chan<- mcp.JSONRPCNotification { return c.notifications }
+
+// message is as much of a JSON-RPC message as routing needs.
+type message struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method"`
+	Params struct {
+		RequestID json.RawMessage `json:"requestId"`
+	} `json:"params"`
+}
+
+// read takes messages until the end of the input or of ctx.
+func (c *stdioConn) read(ctx context.Context) error {
+	lines := make(chan line)
+	go readLines(ctx, c.In, c.maxLine(), lines)
+	// Subscriptions last until the input ends; they don't hold up the end.
+	subscriptions, unsubscribe := context.WithCancel(ctx)
+	defer unsubscribe()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case next, ok := <-lines:
+			switch {
+			case !ok:
+				return nil
+			case next.err != nil:
+				return fmt.Errorf("stdio: read: %w", next.err)
+			case next.tooLong:
+				c.respond(failure(nil, mcp.INVALID_REQUEST, fmt.Sprintf("a message of more than %d bytes was refused", c.maxLine())))
+			default:
+				c.dispatch(ctx, subscriptions, next.text)
+			}
+		}
+	}
+}
+
+func (c *stdioConn) maxLine() int {
+	if c.MaxLine > 0 {
+		return c.MaxLine
+	}
+	return defaultMaxLine
+}
+
+// dispatch starts what a message asks for.
+func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
+	var msg message
+	switch err := json.Unmarshal(text, &msg); {
+	case err == nil:
+	case !json.Valid(text):
+		c.respond(failure(nil, mcp.PARSE_ERROR, "the line is not JSON"))
+		return
+	case text[0] == '[':
+		c.respond(failure(nil, mcp.INVALID_REQUEST, "batches are not supported: send one message per line"))
+		return
+	default:
+		// Some field is of another type than routing expects; mcp-go says which.
+	}
+	switch {
+	case msg.Method == "" && msg.ID != nil && isResponse(text):
+		// To a request of ours, and we have sent none.
+	case msg.Method == string(mcp.MethodNotificationCancelled):
+		c.cancelRequest(msg.Params.RequestID)
+	case len(msg.ID) == 0:
+		c.handle(ctx, text)
+	case msg.Method == string(mcp.MethodInitialize):
+		// What follows may rely on it, so it is not run beside them.
+		c.answer(ctx, msg.ID, text)
+	default:
+		select {
+		case c.slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		if msg.Method == string(mcp.MethodSubscriptionsListen) {
+			ctx = subscriptions
+		}
+		// Registered here, in the order of the input, so that a cancellation
+		// on the next line can't come too early.
+		ctx, stop := context.WithCancel(ctx)
+		key := string(msg.ID)
+		c.mu.Lock()
+		c.running[key] = stop
+		c.mu.Unlock()
+		c.wait.Go(func() {
+			defer func() { <-c.slots }()
+			defer stop()
+			c.answer(ctx, msg.ID, text)
+			c.mu.Lock()
+			delete(c.running, key)
+			c.mu.Unlock()
+		})
+	}
+}
+
+func isResponse(text []byte) bool {
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(text, &fields) // it was valid a moment ago
+	return fields["result"] != nil || fields["error"] != nil
+}
+
+// cancelRequest stops a request; it gets no answer, as the protocol wants.
+func (c *stdioConn) cancelRequest(id json.RawMessage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if stop := c.running[string(id)]; stop != nil {
+		delete(c.running, string(id))
+		stop()
+	}
+}
+
+// cancelled reports that the client has withdrawn the request.
+func (c *stdioConn) cancelled(ctx context.Context, id json.RawMessage) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, running := c.running[string(id)]
+	return !running && ctx.Err() != nil
+}
+
+func (c *stdioConn) answer(ctx context.Context, id json.RawMessage, text []byte) {
+	response := c.handle(ctx, text)
+	if response == nil || c.cancelled(ctx, id) {
+		return
+	}
+	// mcp-go reads an id as a float; the client gets back what it sent.
+	exact := mcp.NewRequestId(id)
+	switch r := response.(type) {
+	case mcp.JSONRPCResponse:
+		r.ID = exact
+		response = r
+	case mcp.JSONRPCError:
+		r.ID = exact
+		response = r
+	}
+	c.respond(response)
+}
+
+func (c *stdioConn) handle(ctx context.Context, text []byte) (response mcp.JSONRPCMessage) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.Log.ErrorContext(ctx, "panic", "panic", r, "stack", string(debug.Stack()))
+			response = failure(nil, mcp.INTERNAL_ERROR, "internal error; the server's log has details")
+		}
+	}()
+	return c.Server.HandleMessage(ctx, text)
+}
+
+func failure(id any, code int, text string) mcp.JSONRPCMessage {
+	return mcp.JSONRPCError{
+		JSONRPC: mcp.JSONRPC_VERSION,
+		ID:      mcp.NewRequestId(id),
+		Error:   mcp.NewJSONRPCErrorDetails(code, text, nil),
+	}
+}
+
+// respond hands a response to the writer.
+func (c *stdioConn) respond(response mcp.JSONRPCMessage) {
+	select {
+	case c.responses <- response:
+	case <-c.written:
+	}
+}
+
+// write is the only writer. A call's notifications were in their channel
+// before its response is in the other, so emptying the first before writing
+// the second keeps progress before results.
+func (c *stdioConn) write() {
+	defer close(c.written)
+	for {
+		select {
+		case n := <-c.notifications:
+			if !c.emit(n) {
+				return
+			}
+		case response, more := <-c.responses:
+			for empty := false; !empty; {
+				select {
+				case n := <-c.notifications:
+					if !c.emit(n) {
+						return
+					}
+				default:
+					empty = true
+				}
+			}
+			if !more || !c.emit(response) {
+				return
+			}
+		}
+	}
+}
+
+func (c *stdioConn) emit(msg any) bool {
+	text, err := json.Marshal(msg)
+	if err != nil {
+		c.Log.Error("a message could not be written as JSON", "error", err)
+		return true
+	}
+	if _, err := c.Out.Write(append(text, '\n')); err != nil {
+		c.cancel(fmt.Errorf("%w: %w", errClientGone, err))
+		return false
+	}
+	return true
+}
+
+// drain waits until what runs is answered: without limit at the end of input,
+// for a moment when the server is to stop, and not at all once nobody reads.
+func (c *stdioConn) drain(ctx context.Context) {
+	idle := make(chan struct{})
+	go func() {
+		c.wait.Wait()
+		close(idle)
+	}()
+	check := time.NewTicker(goneCheck)
+	defer check.Stop()
+	stopping := ctx.Done()
+	var patience <-chan time.Time
+	for {
+		select {
+		case <-idle:
+			close(c.responses)
+			<-c.written
+			return
+		case <-stopping: // also when a write has failed
+			stopping, patience = nil, time.After(drainPatience)
+		case <-patience:
+			return
+		case <-check.C:
+			if f, ok := c.Out.(*os.File); ok && readerGone(f) {
+				c.cancel(errClientGone)
+			}
+		}
+	}
+}
+
+// line is one line of input, or why there is none.
+type line struct {
+	text    []byte
+	tooLong bool
+	err     error
+}
+
+// readLines sends each line that is not blank, the last one also when nothing
+// ends it, and closes the channel at the end of input. A read that blocks
+// outlives ctx: there is no way to interrupt one on a pipe.
+func readLines(ctx context.Context, in io.Reader, most int, into chan<- line) {
+	defer close(into)
+	r := bufio.NewReaderSize(in, 64<<10)
+	for {
+		next, end := readLine(r, most)
+		if len(bytes.TrimSpace(next.text)) > 0 || next.tooLong || next.err != nil {
+			select {
+			case into <- next:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if end {
+			return
+		}
+	}
+}
+
+func readLine(r *bufio.Reader, most int) (next line, end bool) {
+	for {
+		chunk, err := r.ReadSlice('\n')
+		if len(next.text)+len(chunk) > most {
+			next.text, next.tooLong = nil, true // the rest of it is read and dropped
+		}
+		if !next.tooLong {
+			next.text = append(next.text, chunk...)
+		}
+		switch {
+		case err == nil:
+			return next, false
+		case errors.Is(err, io.EOF):
+			return next, true
+		case !errors.Is(err, bufio.ErrBufferFull):
+			next.err = err
+			return next, true
+		}
+	}
+}
