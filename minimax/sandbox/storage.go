@@ -28,8 +28,7 @@ const (
 // file's creation, as all samples of real ones do.
 func (s *Server) downloadURL(f *file) string {
 	created := time.Unix(f.CreatedAt, 0).UTC().Format(time.DateOnly)
-	objectPath := path.Join("/inference_output", strings.TrimSuffix(f.Purpose, "_generation"), created, string(f.ID)) +
-		"/" + url.PathEscape(f.Filename)
+	objectPath := strings.Join([]string{"/inference_output", strings.TrimSuffix(f.Purpose, "_generation"), created, string(f.ID), url.PathEscape(f.Filename)}, "/")
 	expires := strconv.FormatInt(s.cfg.Now().Add(s.cfg.URLLifetime).Unix(), 10)
 	return s.dataURL + objectPath + "?" + url.Values{
 		"Expires":        {expires},
@@ -64,7 +63,10 @@ func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 		storageError(w, http.StatusForbidden, "AccessDenied", "Request has expired.")
 		return
 	}
-	id := minimax.ID(path.Base(path.Dir(r.URL.Path)))
+	var id minimax.ID
+	if parts := strings.Split(r.URL.EscapedPath(), "/"); len(parts) == 6 { // as downloadURL makes it
+		id = minimax.ID(parts[4])
+	}
 	f := s.file(id)
 	if f == nil {
 		storageError(w, http.StatusNotFound, "NoSuchKey", "The specified key does not exist.")

@@ -1,0 +1,150 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"minimax-files-mcp/internal/storage"
+	"minimax-files-mcp/internal/transfer"
+	"minimax-files-mcp/minimax"
+)
+
+// pathError is a failure that has to do with where a file goes.
+type pathError struct {
+	path, dir string
+	err       error
+}
+
+func (e *pathError) Error() string { return e.err.Error() }
+func (e *pathError) Unwrap() error { return e.err }
+
+// explain words an error for an agent that has nothing else to go by: what
+// failed, why, and what to do next. It is the one place where errors get their
+// advice.
+func explain(err error) string {
+	var complete *usageError
+	if errors.As(err, &complete) {
+		return complete.text
+	}
+	return sentence(err.Error()) + " " + next(err)
+}
+
+// next is the advice for an error, the most telling kind first.
+func next(err error) string {
+	var (
+		api  *minimax.Error
+		move *transfer.Error
+		path *pathError
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "The call was cancelled; nothing was left behind."
+	case errors.As(err, &api):
+		return nextAfterAPI(api)
+	case errors.As(err, &move):
+		return nextAfterTransfer(move)
+	case errors.As(err, &path):
+		return nextAfterPath(path)
+	}
+	return "Call again; if it fails again, the server's log has more."
+}
+
+const (
+	retryHelps = "Call again in a few seconds; the server tried several times already."
+	retryWont  = "Calling again with the same arguments will not help."
+)
+
+func nextAfterAPI(e *minimax.Error) string {
+	switch {
+	case errors.Is(e, minimax.ErrNoKey):
+		return "Set MINIMAX_API_KEY, or MINIMAX_API_KEY_FILE, in the environment of this server (in the MCP client's configuration) and restart it. " +
+			"Keys are made at platform.minimax.io, or at platform.minimaxi.com for China, which also needs MINIMAX_REGION=cn."
+	case errors.Is(e, minimax.ErrUnauthorized):
+		return "The user has to check the key: " + regionAdvice(e.Host) + " " + retryWont
+	case e.HTTPStatus == http.StatusNotFound:
+		return fmt.Sprintf("Either there is no such file, or %s is not a MiniMax API: the user can check MINIMAX_API_HOST. %s", e.Host, retryWont)
+	case errors.Is(e, minimax.ErrNotFound):
+		return "No file of this account has this id; MiniMax deletes generated files after a time. Take a file_id from list_files or from a finished generation task, and pass it as a string: a program may have rounded it as a number. " + retryWont
+	case errors.Is(e, minimax.ErrRateLimited):
+		return fmt.Sprintf("Wait %s and call again.", waitFor(e.RetryAfter))
+	case errors.Is(e, minimax.ErrQuota):
+		return "The user has to top up the MiniMax account or wait for its quota to renew. " + retryWont
+	case errors.Is(e, minimax.ErrRefused):
+		return retryWont
+	case errors.Is(e, minimax.ErrInvalid) && strings.Contains(e.Message, "purpose"):
+		return "The purposes list_files can ask for are " + strings.Join(minimax.ListablePurposes(), ", ") + ". " + retryWont
+	case errors.Is(e, minimax.ErrInvalid):
+		return "Check the arguments. " + retryWont
+	case e.HTTPStatus >= 300 && e.HTTPStatus < 400:
+		return "The user can set MINIMAX_API_HOST to the address it redirects to. " + retryWont
+	case e.RetryAfter > 0:
+		return fmt.Sprintf("Wait %s and call again.", waitFor(e.RetryAfter))
+	case e.Retryable():
+		return retryHelps
+	}
+	return retryWont
+}
+
+// regionAdvice explains the commonest failure there is: a good key, sent to
+// the other region's server.
+func regionAdvice(host string) string {
+	switch minimax.Region(host) {
+	case "global":
+		return "a key works in one region only, and " + host + " is the global one. If the key is from platform.minimaxi.com (China), set MINIMAX_REGION=cn; if not, set MINIMAX_API_KEY to a valid key."
+	case "cn":
+		return "a key works in one region only, and " + host + " is the one of China. If the key is from platform.minimax.io, set MINIMAX_REGION=global; if not, set MINIMAX_API_KEY to a valid key."
+	}
+	return "a key works on one host only. Check that MINIMAX_API_KEY is a key for " + host + ", or set MINIMAX_REGION (global or cn) or MINIMAX_API_HOST to where the key is from."
+}
+
+func waitFor(d time.Duration) string {
+	if d <= 0 {
+		d = 30 * time.Second
+	}
+	return fmt.Sprintf("%.0f seconds", max(1, d.Seconds()))
+}
+
+func nextAfterTransfer(e *transfer.Error) string {
+	switch e.Kind {
+	case transfer.Forbidden:
+		return "Nothing was saved. Such an address can come from a gateway that is not to be trusted: the user can check MINIMAX_API_HOST. " + retryWont
+	case transfer.TooLarge:
+		return "Nothing was saved. The user can raise MINIMAX_MAX_DOWNLOAD_BYTES. " + retryWont
+	case transfer.Disguised:
+		return "Nothing was saved. Call again once; if the answer is the same, the file itself is gone and has to be generated again."
+	case transfer.Corrupt:
+		return "Nothing was saved. Call again; if it fails the same way, the stored file is damaged."
+	case transfer.Refused:
+		if !e.Retryable() {
+			return "Nothing was saved. The stored file is gone: MiniMax keeps generated files for a limited time. " + retryWont
+		}
+	}
+	return "Nothing was saved. Call again: a new attempt gets a fresh URL."
+}
+
+func nextAfterPath(e *pathError) string {
+	var name *storage.NameError
+	switch {
+	case errors.Is(e, storage.ErrOutside):
+		return fmt.Sprintf("Files are saved below %s only, and links out of it are not followed. Pass a path relative to it, such as %q, or leave path out.", e.dir, "videos/clip.mp4")
+	case errors.As(e, &name):
+		return fmt.Sprintf("Pass path with %q in its place, or leave path out.", name.Suggest)
+	case errors.Is(e, storage.ErrExists):
+		return fmt.Sprintf("%q in %s is something else, and nothing is ever replaced. Pass another path, or leave path out.", e.path, e.dir)
+	case errors.Is(e, storage.ErrFull):
+		return fmt.Sprintf("Nothing was saved. The user has to free space on the disk of %s, or set MINIMAX_MCP_BASE_PATH to another; then call again.", e.dir)
+	case errors.Is(e, fs.ErrPermission):
+		return fmt.Sprintf("The server may not write there. The user can make %s writable, or set MINIMAX_MCP_BASE_PATH to a directory that is.", e.dir)
+	}
+	return fmt.Sprintf("Nothing was saved. Check the directory %s, or pass another path.", e.dir)
+}
+
+// sentence ends text with a full stop.
+func sentence(s string) string {
+	return strings.TrimRight(s, ". \n") + "."
+}

@@ -1,0 +1,189 @@
+package tools
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"minimax-files-mcp/minimax"
+)
+
+// A Param is one argument of a tool: its schema, and how a value is checked.
+type Param struct {
+	Name        string
+	Type        ParamType
+	Description string // names the tool that yields the value, where one does
+	Required    bool
+	Min, Max    int // of an integer
+	Default     any
+}
+
+// ParamType is what a param takes.
+type ParamType int
+
+const (
+	String ParamType = iota
+	Integer
+	FileID // a string in the schema; an integer is taken too, and kept exact
+)
+
+// MarshalJSON is the param's JSON Schema.
+func (p Param) MarshalJSON() ([]byte, error) {
+	schema := struct {
+		Type        string `json:"type"`
+		Description string `json:"description"`
+		Minimum     *int   `json:"minimum,omitempty"`
+		Maximum     *int   `json:"maximum,omitempty"`
+		Default     any    `json:"default,omitempty"`
+	}{Type: "string", Description: p.Description, Default: p.Default}
+	if p.Type == Integer {
+		schema.Type, schema.Minimum, schema.Maximum = "integer", &p.Min, &p.Max
+	}
+	return json.Marshal(schema)
+}
+
+// inputSchema is in the subset of JSON Schema that every client and model
+// takes: no unions, no references, no type arrays.
+func (t Tool) inputSchema() json.RawMessage {
+	var b bytes.Buffer
+	b.WriteString(`{"type":"object","properties":{`)
+	required := []string{}
+	for i, p := range t.Params {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		property, _ := json.Marshal(p) // strings and numbers
+		fmt.Fprintf(&b, "%q:%s", p.Name, property)
+		if p.Required {
+			required = append(required, p.Name)
+		}
+	}
+	b.WriteByte('}')
+	if len(required) > 0 {
+		list, _ := json.Marshal(required)
+		fmt.Fprintf(&b, `,"required":%s`, list)
+	}
+	b.WriteString(`,"additionalProperties":false}`)
+	return b.Bytes()
+}
+
+// usageError is an error whose text is complete: it says what to do next.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// decode checks a call's arguments and returns them as an object that holds
+// known names only, each of its declared type. An empty string, which many
+// models send for an optional argument, counts as not given.
+func (t Tool) decode(raw json.RawMessage) (json.RawMessage, error) {
+	fail := func(format string, args ...any) error {
+		return &usageError{t.Name + ": " + fmt.Sprintf(format, args...)}
+	}
+	given := map[string]json.RawMessage{}
+	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 && !bytes.Equal(trimmed, []byte("null")) {
+		if err := json.Unmarshal(raw, &given); err != nil {
+			return nil, fail("the arguments are not a JSON object. Pass %s.", t.example())
+		}
+	}
+	names := make([]string, len(t.Params))
+	for i, p := range t.Params {
+		names[i] = p.Name
+	}
+	unknown := []string{}
+	for name := range given {
+		if !slices.Contains(names, name) {
+			unknown = append(unknown, strconv.Quote(truncate(name, 60)))
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return nil, fail("unknown argument %s. The arguments are %s; call again with those only.",
+			strings.Join(unknown, ", "), strings.Join(names, ", "))
+	}
+	args := map[string]any{}
+	for _, p := range t.Params {
+		value, err := p.read(given[p.Name])
+		switch {
+		case err != nil:
+			return nil, fail("%s %v. %s", p.Name, err, p.Description)
+		case value != nil:
+			args[p.Name] = value
+		case p.Required:
+			return nil, fail("%s is missing. Pass %s. %s", p.Name, t.example(), p.Description)
+		case p.Default != nil:
+			args[p.Name] = p.Default
+		}
+	}
+	return json.Marshal(args)
+}
+
+// read returns nil for a value that was not given.
+func (p Param) read(raw json.RawMessage) (any, error) {
+	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+		return nil, nil
+	}
+	if raw[0] == '"' {
+		var s string
+		if err := json.Unmarshal(raw, &s); err != nil {
+			return nil, err
+		}
+		return p.readText(s)
+	}
+	switch {
+	case p.Type == String:
+		return nil, fmt.Errorf("must be a string, not %s", truncate(string(raw), 40))
+	case raw[0] != '-' && (raw[0] < '0' || raw[0] > '9'):
+		return nil, fmt.Errorf("must be %s, not %s", p.typeName(), truncate(string(raw), 40))
+	}
+	return p.readText(string(raw))
+}
+
+func (p Param) readText(s string) (any, error) {
+	if s == "" && !p.Required {
+		return nil, nil
+	}
+	switch p.Type {
+	case FileID:
+		id, err := minimax.ParseID(s)
+		if err != nil {
+			return nil, fmt.Errorf("is not one MiniMax could have given: %w", err)
+		}
+		return string(id), nil
+	case Integer:
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil || n != math.Trunc(n) || n < float64(p.Min) || n > float64(p.Max) {
+			return nil, fmt.Errorf("must be a whole number from %d to %d, not %s", p.Min, p.Max, truncate(s, 40))
+		}
+		return int(n), nil
+	}
+	return s, nil
+}
+
+func (p Param) typeName() string {
+	if p.Type == Integer {
+		return fmt.Sprintf("a whole number from %d to %d", p.Min, p.Max)
+	}
+	return `a string, such as "176844028768320"`
+}
+
+// example is a call's smallest right arguments.
+func (t Tool) example() string {
+	args := []string{}
+	for _, p := range t.Params {
+		if p.Required {
+			args = append(args, fmt.Sprintf(`%q: "176844028768320"`, p.Name))
+		}
+	}
+	return "{" + strings.Join(args, ", ") + "}"
+}
+
+func truncate(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

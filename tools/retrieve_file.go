@@ -1,0 +1,71 @@
+package tools
+
+import (
+	"context"
+	"mime"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"minimax-files-mcp/minimax"
+)
+
+type retrieveIn struct {
+	FileID minimax.ID `json:"file_id"`
+}
+
+type retrieveOut struct {
+	File      record            `json:"file"`
+	BaseResp  *minimax.BaseResp `json:"base_resp,omitempty"`
+	ExpiresAt string            `json:"expires_at,omitempty" jsonschema:"when download_url stops working"`
+}
+
+func retrieveFile(d Deps) Tool {
+	return define(Tool{
+		Name:  "retrieve_file",
+		Title: "Retrieve a file's record",
+		Description: "Look up one MiniMax file by its file_id and get its record with a temporary download URL. " +
+			"The URL is public until expires_at; a new call gives a fresh one. To save the file itself, call download_file with the same file_id instead.",
+		Params: []Param{fileIDParam},
+		Hints:  Hints{ReadOnly: true, Idempotent: true, OpenWorld: true},
+	}, func(ctx context.Context, in retrieveIn) (retrieveOut, error) {
+		got, err := d.Files.Retrieve(ctx, in.FileID)
+		if err != nil {
+			return retrieveOut{}, err
+		}
+		return retrieveOut{recordOf(got.File), got.BaseResp, expiry(got.File)}, nil
+	})
+}
+
+var fileIDParam = Param{
+	Name: "file_id", Type: FileID, Required: true,
+	Description: "The file's id, as a string of digits: from list_files, or from the result of a finished generation task.",
+}
+
+// expiry is when the download URL dies, "" where it does not say.
+func expiry(f minimax.File) string {
+	if at, ok := f.URLExpires(); ok {
+		return at.UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+func (out retrieveOut) link() (mcp.ResourceLink, bool) { return fileLink(out.File) }
+
+// fileLink points at a record's download URL.
+func fileLink(r record) (mcp.ResourceLink, bool) {
+	if r.DownloadURL == "" {
+		return mcp.ResourceLink{}, false
+	}
+	return mcp.NewResourceLink(r.DownloadURL, r.Filename, "Temporary download URL of file "+r.FileID, typeByName(r.Filename)), true
+}
+
+func typeByName(name string) string {
+	kind, _, _ := strings.Cut(mime.TypeByExtension(path.Ext(name)), ";")
+	if kind == "" {
+		return "application/octet-stream"
+	}
+	return kind
+}

@@ -1,0 +1,166 @@
+// Package tools is what the server offers to agents: one file per tool, and
+// the one adapter, [Tool], that makes an MCP tool of an ordinary Go function.
+// [All] lists the tools; [Register] puts them on a server.
+package tools
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"minimax-files-mcp/internal/storage"
+	"minimax-files-mcp/internal/transfer"
+	"minimax-files-mcp/minimax"
+)
+
+// Files is what the tools need of the API. [*minimax.Client] has it.
+type Files interface {
+	List(ctx context.Context, purpose string) iter.Seq2[minimax.File, error]
+	Retrieve(ctx context.Context, id minimax.ID) (*minimax.FileAnswer, error)
+	Content(ctx context.Context, id minimax.ID) (*minimax.Content, error)
+}
+
+// Deps is what the tools work with.
+type Deps struct {
+	Files    Files
+	Fetch    *transfer.Client
+	Dir      *storage.Dir
+	LinkOnly bool  // download_file answers with a link and saves nothing
+	MaxBytes int64 // of a download; 0 means no bound
+	// CursorKey authenticates the cursors given to a caller. It must be the
+	// same after a restart, and differ between callers.
+	CursorKey func(context.Context) []byte
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// All returns every tool, in the order of the chain. The definitions need no
+// working Deps, only the calls do.
+func All(d Deps) []Tool {
+	return []Tool{listFiles(d), retrieveFile(d), downloadFile(d)}
+}
+
+// A Tool is a definition, as data, and the function that does the work.
+type Tool struct {
+	Name        string
+	Title       string
+	Description string // its first sentence stands alone
+	Params      []Param
+	Hints       Hints
+	output      json.RawMessage
+	call        func(context.Context, json.RawMessage) (any, error)
+}
+
+// Hints are the four an MCP client decides by. All are always sent: mcp-go's
+// own defaults are destructive and open.
+type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
+
+// A linker is a result that also points at a resource.
+type linker interface {
+	link() (mcp.ResourceLink, bool)
+}
+
+// define completes t with its function. In's fields carry the params' names as
+// JSON tags; Out is the structured result.
+func define[In, Out any](t Tool, do func(context.Context, In) (Out, error)) Tool {
+	t.output = outputSchema[Out]()
+	t.call = func(ctx context.Context, raw json.RawMessage) (any, error) {
+		args, err := t.decode(raw)
+		if err != nil {
+			return nil, err
+		}
+		var in In
+		if err := json.Unmarshal(args, &in); err != nil {
+			return nil, fmt.Errorf("%s: the arguments do not fit: %w", t.Name, err)
+		}
+		return do(ctx, in)
+	}
+	return t
+}
+
+// MCP is the definition in mcp-go's form.
+func (t Tool) MCP() mcp.Tool {
+	return mcp.Tool{
+		Name:            t.Name,
+		Title:           t.Title,
+		Description:     t.Description,
+		RawInputSchema:  t.inputSchema(),
+		RawOutputSchema: t.output,
+		Annotations: mcp.ToolAnnotation{
+			Title:           t.Title,
+			ReadOnlyHint:    &t.Hints.ReadOnly,
+			DestructiveHint: &t.Hints.Destructive,
+			IdempotentHint:  &t.Hints.Idempotent,
+			OpenWorldHint:   &t.Hints.OpenWorld,
+		},
+	}
+}
+
+// Register puts tools on a server.
+func Register(s *server.MCPServer, log *slog.Logger, all []Tool) {
+	for _, t := range all {
+		s.AddTool(t.MCP(), t.handler(s, log))
+	}
+}
+
+// handler is the adapter's other half: it answers every call with a result,
+// whatever happens, because agents read results and not protocol errors.
+func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerFunc {
+	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		started := time.Now()
+		progress := newProgress(ctx, s, req)
+		out, err := t.run(withProgress(ctx, progress), req, log)
+		progress.close()
+		took := slog.Duration("took", time.Since(started).Round(time.Millisecond))
+		if err != nil {
+			log.WarnContext(ctx, "tool failed", "tool", t.Name, took, "error", err)
+			return mcp.NewToolResultError(explain(err)), nil
+		}
+		log.InfoContext(ctx, "tool called", "tool", t.Name, took)
+		return success(out)
+	}
+}
+
+// run turns a panic into an error. Its text stays in the log: it may quote
+// what no answer should.
+func (t Tool) run(ctx context.Context, req mcp.CallToolRequest, log *slog.Logger) (out any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			log.ErrorContext(ctx, "panic in a tool", "tool", t.Name, "panic", r, "stack", string(debug.Stack()))
+			err = &usageError{t.Name + ": the server made a mistake of its own. Details are in its log; the same call may fail again, other tools still work."}
+		}
+	}()
+	raw := req.Params.RawArguments
+	if raw == nil && req.Params.Arguments != nil {
+		if raw, err = json.Marshal(req.Params.Arguments); err != nil {
+			return nil, err
+		}
+	}
+	return t.call(ctx, raw)
+}
+
+// success is a structured result and its mirror as compact JSON text.
+func success(out any) (*mcp.CallToolResult, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // & in a URL is one character, not six
+	if err := enc.Encode(out); err != nil {
+		return nil, err
+	}
+	result := mcp.NewToolResultStructured(out, strings.TrimSuffix(text.String(), "\n"))
+	if l, ok := out.(linker); ok {
+		if link, ok := l.link(); ok {
+			result.Content = append(result.Content, link)
+		}
+	}
+	return result, nil
+}
