@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/server"
+
+	"minimax-files-mcp/config"
+	"minimax-files-mcp/internal/storage"
+	"minimax-files-mcp/internal/transfer"
+	"minimax-files-mcp/minimax"
+	"minimax-files-mcp/minimax/sandbox"
+	"minimax-files-mcp/tools"
+)
+
+// An app is a server that is ready to be served, and what it is made of.
+type app struct {
+	cfg     config.Config
+	log     *slog.Logger
+	tools   []tools.Tool
+	server  *server.MCPServer
+	sandbox *sandbox.Server // nil unless it stands in for MiniMax
+	closers []func() error
+}
+
+// build puts the parts together.
+func (p *program) build(cfg config.Config) (*app, error) {
+	log, closeLog, err := p.logger(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.APIHost == "" {
+		cfg.APIHost = config.BaseURL(minimax.BaseURL(string(cfg.Region)))
+	}
+	a := &app{cfg: cfg, log: log, closers: []func() error{closeLog}}
+	if p.sandbox {
+		s, err := sandbox.Start(sandbox.Config{})
+		if err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+		a.closers = append(a.closers, s.Close)
+		a.sandbox = s
+		a.useSandbox(s)
+	}
+	deps, err := a.deps()
+	if err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	a.tools = tools.All(deps)
+	a.server = server.NewMCPServer(name, version(),
+		server.WithTitle("MiniMax files"),
+		server.WithToolCapabilities(false),
+		server.WithInstructions(a.instructions()))
+	tools.Register(a.server, log, a.tools)
+	return a, nil
+}
+
+// useSandbox points the settings at a sandbox.
+func (a *app) useSandbox(s *sandbox.Server) {
+	a.cfg.APIHost = config.BaseURL(s.URL())
+	_ = a.cfg.APIKey.UnmarshalText([]byte(sandbox.Key)) // it takes any text
+	a.cfg.APIQuery, a.cfg.GroupID = config.Query{}, ""
+}
+
+func (a *app) deps() (tools.Deps, error) {
+	cfg := a.cfg
+	dir, err := storage.NewDir(cfg.BasePath)
+	if err != nil {
+		return tools.Deps{}, err
+	}
+	a.closers = append(a.closers, dir.Close)
+	return tools.Deps{
+		Files: &minimax.Client{
+			BaseURL:   string(cfg.APIHost),
+			Key:       func(context.Context) string { return cfg.APIKey.Reveal() },
+			GroupID:   cfg.GroupID,
+			Query:     cfg.APIQuery.Values,
+			UserAgent: name + "/" + strings.Fields(version())[0],
+			Log:       a.log,
+		},
+		Fetch:    transfer.NewClient(cfg.APIHost.IsLoopback()),
+		Dir:      dir,
+		LinkOnly: cfg.ResourceMode == config.ModeURL,
+		MaxBytes: int64(cfg.MaxDownload),
+		CursorKey: func(context.Context) []byte {
+			sum := sha256.Sum256([]byte("cursor\x00" + cfg.APIKey.Reveal()))
+			return sum[:]
+		},
+		Now: time.Now,
+		Log: a.log,
+	}, nil
+}
+
+// instructions tell a model how the tools fit together, in this mode.
+func (a *app) instructions() string {
+	text := "MiniMax generation calls return a file_id, not a file. Call download_file with it to save the file and get its path, " +
+		"or retrieve_file for a temporary URL. list_files finds uploads and speech results; generated videos are never listed, so keep their file_id. " +
+		"Pass file_id as a string."
+	if a.cfg.ResourceMode == config.ModeURL {
+		return text + " This server saves nothing to disk: download_file answers with a link."
+	}
+	return text + fmt.Sprintf(" Files are saved below %s.", a.cfg.BasePath)
+}
+
+func (a *app) close() error {
+	var err error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.closers[i]())
+	}
+	return err
+}
+
+// getenv is os.Getenv for the run's own environment.
+func (p *program) getenv(name string) string {
+	value := ""
+	for _, entry := range p.environ { // the last one counts
+		if v, ok := strings.CutPrefix(entry, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}

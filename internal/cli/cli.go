@@ -1,0 +1,113 @@
+// Package cli is the command line: it reads flags and settings, builds a server
+// from the parts in the other packages, and serves it or shows it off.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"minimax-files-mcp/config"
+)
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// program is one run: its streams, environment and global flags.
+type program struct {
+	environ []string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+
+	sandbox  bool
+	logLevel string
+}
+
+// usageError is a command line that can't be carried out as it was typed.
+type usageError struct{ error }
+
+// errToolFailed is a tool's own failure, already told.
+var errToolFailed = errors.New("the tool failed")
+
+// Run carries out a command line and returns the exit status: 0; 1 if it
+// failed; 2 if the command line itself, or a setting, is wrong.
+func Run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
+	root := p.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errToolFailed):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintf(stderr, "%s: %v\nTry '%s --help'.\n", name, err, name)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	return exitFailed
+}
+
+const name = "minimax-files-mcp"
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   name,
+		Short: "An MCP server for the files of a MiniMax account",
+		Long: "An MCP server for the files of a MiniMax account. Without a command it serves one MCP client\n" +
+			"over standard input and output; clients such as Claude Desktop start it that way.",
+		Version:       version(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context()) },
+	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().BoolVar(&p.sandbox, "sandbox", false, "use an embedded stand-in for MiniMax: no key, no network")
+	root.PersistentFlags().StringVar(&p.logLevel, "log-level", "", "debug, info, warn or error (before MINIMAX_LOG_LEVEL)")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(p.demoCommand(), p.callCommand(), p.toolsCommand(), p.sandboxCommand())
+	return root
+}
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command or argument %q", args[0])}
+	}
+	return nil
+}
+
+// config loads the settings; flags come before them.
+func (p *program) config() (config.Config, error) {
+	environ := p.environ
+	if p.logLevel != "" {
+		environ = append(environ[:len(environ):len(environ)], "MINIMAX_LOG_LEVEL="+p.logLevel)
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		return cfg, usageError{fmt.Errorf("the settings are wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))}
+	}
+	return cfg, nil
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}

@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"minimax-files-mcp/minimax/sandbox"
+)
+
+func (p *program) sandboxCommand() *cobra.Command {
+	cfg := sandbox.Config{}
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run the stand-in for MiniMax on its own, for any client",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := sandbox.Start(cfg)
+			if err != nil {
+				return usageError{err}
+			}
+			fmt.Fprintf(p.stdout, sandboxHelp, s.URL(), sandbox.Key, sandbox.SeedVideo, sandbox.SeedSpeech, sandbox.SeedVoice,
+				s.URL(), sandbox.Key, sandbox.SeedVideo, s.URL(), s.URL(), sandbox.SeedVideo)
+			return s.Wait(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVar(&cfg.Addr, "addr", "127.0.0.1:8089", "where to listen; loopback only")
+	cmd.Flags().DurationVar(&cfg.URLLifetime, "url-lifetime", 0, "how long download URLs live (6h)")
+	cmd.Flags().DurationVar(&cfg.TaskStep, "task-step", 0, "how long a task stays in each state (2s)")
+	return cmd
+}
+
+const sandboxHelp = `A stand-in for the MiniMax File API runs until you press Ctrl-C. These settings
+point a client at it:
+
+  export MINIMAX_API_HOST=%s
+  export MINIMAX_API_KEY=%s
+
+It holds a generated video (%s), an asynchronous speech result
+(%s), a voice sample (%s) and more:
+
+  curl '%s/v1/files/retrieve' -G -H 'Authorization: Bearer %s' -d file_id=%s
+
+It takes files of any size, and misbehaves when told to (package sandbox, type Fault):
+
+  curl -X POST %s/_sandbox/files -d '{"filename":"output_aigc.mp4","purpose":"video_generation","bytes":536870912}'
+  curl -X PUT %s/_sandbox/files/%s/fault -d '{"cut_after":20000}'
+`
