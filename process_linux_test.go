@@ -1,0 +1,220 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"minimax-files-mcp/minimax/sandbox"
+)
+
+// peak is the most memory a process has had, in MiB.
+func peak(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if kB, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.Atoi(strings.Fields(kB)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n >> 10
+		}
+	}
+	t.Fatalf("no VmHWM in %s", status)
+	return 0
+}
+
+// allowance is what any work may take above an idle server, in MiB.
+const allowance = 25
+
+func TestMemory_stays_flat_while_a_file_streams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("512 MiB are written")
+	}
+	s := startSandbox(t)
+	f := s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: 512 << 20})
+	dir := t.TempDir()
+	p := start(t, command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir)))
+	io.WriteString(p.in, initialize)
+	p.line(t, `"id":0`)
+	idle := peak(t, p.Process.Pid)
+	io.WriteString(p.in, toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)))
+	if got := p.line(t, `"id":1`); !strings.Contains(got, s.SHA256(f.ID)) {
+		t.Fatal(got)
+	}
+	if busy := peak(t, p.Process.Pid); busy-idle > allowance {
+		t.Errorf("%d MiB at the most, %d MiB idle", busy, idle)
+	} else {
+		t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
+	}
+}
+
+func TestMemory_stays_flat_while_a_line_of_300_MB_arrives(t *testing.T) {
+	p := start(t, command(t, nil, "--sandbox"))
+	io.WriteString(p.in, initialize)
+	p.line(t, `"id":0`)
+	idle := peak(t, p.Process.Pid)
+	go func() {
+		io.WriteString(p.in, `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"`)
+		chunk := strings.Repeat("x", 1<<20)
+		for range 300 {
+			io.WriteString(p.in, chunk)
+		}
+		io.WriteString(p.in, "\"}}\n"+`{"jsonrpc":"2.0","id":2,"method":"ping"}`+"\n")
+	}()
+	p.line(t, "was refused")
+	p.line(t, `"id":2`)
+	if busy := peak(t, p.Process.Pid); busy-idle > allowance {
+		t.Errorf("%d MiB at the most, %d MiB idle", busy, idle)
+	} else {
+		t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
+	}
+}
+
+func TestMemory_stays_flat_over_20000_files(t *testing.T) {
+	s := startSandbox(t)
+	for i := range 20_000 {
+		s.Add(sandbox.NewFile{Filename: fmt.Sprintf("voice sample %d.mp3", i), Purpose: "voice_clone", Content: []byte{}})
+	}
+	p := start(t, command(t, against(s)))
+	io.WriteString(p.in, initialize)
+	p.line(t, `"id":0`)
+	idle := peak(t, p.Process.Pid)
+	for i := range 5 {
+		io.WriteString(p.in, toolCall(i+1, "list_files", `{"limit":100}`))
+		p.line(t, fmt.Sprintf(`"id":%d`, i+1))
+	}
+	if busy := peak(t, p.Process.Pid); busy-idle > allowance {
+		t.Errorf("%d MiB at the most, %d MiB idle", busy, idle)
+	} else {
+		t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
+	}
+}
+
+func TestSignalsEndItCleanly(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			p, dir := slowDownload(t)
+			if err := p.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			rest, _ := io.ReadAll(p.out)
+			if got := answers(t, rest); !strings.Contains(string(got["1"]), "cancelled") {
+				t.Errorf("the running call was answered %s", rest)
+			}
+			if err := p.Wait(); err != nil {
+				t.Errorf("%v, want exit status 0", err)
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+				t.Errorf("left behind: %v, %v", files, err)
+			}
+		})
+	}
+}
+
+// TestKilled is for the one signal nothing can be done about.
+func TestKilled(t *testing.T) {
+	p, dir := slowDownload(t)
+	p.Process.Kill()
+	p.Wait()
+	if names := finalFiles(t, dir); len(names) != 0 {
+		t.Errorf("under a final name: %v", names)
+	}
+}
+
+// TestVanishedParent kills the process that started the server, while a
+// download runs, and waits for the server to go too.
+func TestVanishedParent(t *testing.T) {
+	s := startSandbox(t)
+	f := s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: 3600 << 20})
+	s.Misbehave(f.ID, sandbox.Fault{BytesPerSecond: 1 << 20, NoETag: true, NoChecksum: true})
+	dir := t.TempDir()
+	// cat holds the pipes as a client would; the shell is the parent that vanishes.
+	script := fmt.Sprintf(`(printf '%%s' "$INPUT"; sleep 600) | %s | cat >/dev/null & echo $!; wait`, binary)
+	parent := exec.Command("setsid", "sh", "-c", script)
+	parent.Env = append(against(s), "PATH="+os.Getenv("PATH"), "HOME="+dir, "MINIMAX_LOG_LEVEL=error", "MINIMAX_MCP_BASE_PATH="+dir,
+		"INPUT="+initialize+strings.Replace(toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)), `,"_meta":{"progressToken":"p"}`, "", 1))
+	if err := parent.Start(); err != nil {
+		t.Skipf("setsid and sh are needed: %v", err)
+	}
+	waitFor(t, "a temporary file", func() bool { parts, _ := filepath.Glob(filepath.Join(dir, ".*.part")); return len(parts) == 1 })
+	server := serverOf(t, dir)
+	// Everything but the server.
+	for _, pid := range group(t, parent.Process.Pid) {
+		if pid != server {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	parent.Wait()
+	waitFor(t, "the server's end", func() bool { return syscall.Kill(server, 0) != nil || isZombie(server) })
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("left behind: %v, %v", files, err)
+	}
+}
+
+func waitFor(t *testing.T, what string, there func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !there(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no sign of %s", what)
+		}
+	}
+}
+
+// processes calls f with the fields of every process's stat and its command.
+func processes(f func(pid int, stat []string, exe string)) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		_, after, _ := strings.Cut(string(text), ") ")
+		exe, _ := os.Readlink(filepath.Join(filepath.Dir(path), "exe"))
+		f(pid, strings.Fields(after), exe)
+	}
+}
+
+// group is the processes of a session.
+func group(t *testing.T, session int) (pids []int) {
+	t.Helper()
+	processes(func(pid int, stat []string, _ string) {
+		if stat[3] == strconv.Itoa(session) {
+			pids = append(pids, pid)
+		}
+	})
+	return pids
+}
+
+// serverOf finds the server that writes to dir.
+func serverOf(t *testing.T, dir string) (found int) {
+	t.Helper()
+	processes(func(pid int, _ []string, exe string) {
+		environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if exe == binary && strings.Contains(string(environ), dir) {
+			found = pid
+		}
+	})
+	if found == 0 {
+		t.Fatal("the server does not run")
+	}
+	return found
+}
+
+func isZombie(pid int) bool {
+	zombie := false
+	processes(func(p int, stat []string, _ string) { zombie = zombie || p == pid && stat[0] == "Z" })
+	return zombie
+}
