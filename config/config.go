@@ -39,13 +39,17 @@ type Config struct {
 	LogFile      string     `env:"MINIMAX_LOG_FILE" doc:"A file to append logs to, instead of standard error." example:"/var/log/minimax-files-mcp.log"`
 }
 
-// The settings that are a choice between words.
+// The settings that are a choice between words, and their words.
 type (
-	Region    string
-	Mode      string
+	// Region is the MiniMax a key is from.
+	Region string
+	// Mode is what download_file does.
+	Mode string
+	// LogFormat is how logs are written.
 	LogFormat string
 )
 
+// The words.
 const (
 	ModeLocal Mode      = "local"
 	ModeURL   Mode      = "url"
@@ -145,8 +149,7 @@ func Load(environ []string) (Config, error) {
 	}
 	cfg, err := env.ParseAsWithOptions[Config](env.Options{Environment: vars})
 	var problems []error
-	var parse env.AggregateError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[env.AggregateError](err); ok {
 		for _, e := range parse.Errors {
 			problems = append(problems, wrong(vars, e))
 		}
@@ -163,8 +166,7 @@ func Load(environ []string) (Config, error) {
 
 // wrong words one setting's error.
 func wrong(vars map[string]string, err error) error {
-	var parse env.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[env.ParseError](err); ok {
 		if s, ok := settingOf(parse.Name); ok {
 			cause := parse.Err.Error()
 			if parse.Name == "LogLevel" {
@@ -231,8 +233,7 @@ func expand(path, home string) string {
 }
 
 func reason(err error) string {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*os.PathError](err); ok {
 		err = pathErr.Err
 	}
 	return "it can't be read (" + err.Error() + ")"

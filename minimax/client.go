@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -137,8 +138,7 @@ func (c *Client) repeat(ctx context.Context, once bool, attempt func() error) er
 				c.Log.DebugContext(ctx, "retrying", "error", err, "wait", wait.Round(time.Millisecond))
 			}
 		}))
-	var apiErr *Error
-	if errors.As(err, &apiErr) {
+	if apiErr, ok := errors.AsType[*Error](err); ok {
 		return apiErr
 	}
 	return err
@@ -176,9 +176,7 @@ func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
 	if err != nil {
 		return nil, &Error{Op: req.op, Host: u.Host, Err: withoutURL(err)}
 	}
-	for name, values := range req.header {
-		hr.Header[name] = values
-	}
+	maps.Copy(hr.Header, req.header)
 	hr.Header.Set("Authorization", "Bearer "+key)
 	if c.UserAgent != "" {
 		hr.Header.Set("User-Agent", c.UserAgent)
@@ -199,8 +197,7 @@ func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
 
 // withoutURL drops the URL that net/http writes into its errors.
 func withoutURL(err error) error {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		return urlErr.Err
 	}
 	return err

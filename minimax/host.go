@@ -1,6 +1,7 @@
 package minimax
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 )
@@ -48,9 +49,7 @@ func (c *Client) endpoint(path string, params url.Values) (*url.URL, error) {
 	u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/v1") + path
 	query := u.Query()
 	for _, set := range []url.Values{c.Query, params} {
-		for name, values := range set {
-			query[name] = values
-		}
+		maps.Copy(query, set)
 	}
 	if c.GroupID != "" {
 		query.Set("GroupId", c.GroupID)

@@ -27,8 +27,7 @@ func (e *pathError) Unwrap() error { return e.err }
 // failed, why, and what to do next. It is the one place where errors get their
 // advice.
 func explain(err error) string {
-	var complete *usageError
-	if errors.As(err, &complete) {
+	if complete, ok := errors.AsType[*usageError](err); ok {
 		return complete.text
 	}
 	return sentence(err.Error()) + " " + next(err)
@@ -111,6 +110,7 @@ func waitFor(d time.Duration) string {
 
 func nextAfterTransfer(e *transfer.Error) string {
 	switch e.Kind {
+	case transfer.Unreachable, transfer.Broken, transfer.Stalled: // and what follows the switch
 	case transfer.Forbidden:
 		return "Nothing was saved. Such an address can come from a gateway that is not to be trusted: the user can check MINIMAX_API_HOST. " + retryWont
 	case transfer.TooLarge:

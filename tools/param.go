@@ -25,6 +25,7 @@ type Param struct {
 // ParamType is what a param takes.
 type ParamType int
 
+// The types.
 const (
 	String ParamType = iota
 	Integer
@@ -159,8 +160,9 @@ func (p Param) readText(s string) (any, error) {
 			return nil, fmt.Errorf("must be a whole number from %d to %d, not %s", p.Min, p.Max, truncate(s, 40))
 		}
 		return int(n), nil
+	default:
+		return s, nil
 	}
-	return s, nil
 }
 
 func (p Param) typeName() string {

@@ -120,12 +120,12 @@ func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerF
 		progress := newProgress(ctx, s, req)
 		out, err := t.run(withProgress(ctx, progress), req, log)
 		progress.close()
-		took := slog.Duration("took", time.Since(started).Round(time.Millisecond))
+		took := time.Since(started).Round(time.Millisecond)
 		if err != nil {
-			log.WarnContext(ctx, "tool failed", "tool", t.Name, took, "error", err)
+			log.WarnContext(ctx, "tool failed", "tool", t.Name, "took", took, "error", err)
 			return mcp.NewToolResultError(explain(err)), nil
 		}
-		log.InfoContext(ctx, "tool called", "tool", t.Name, took)
+		log.InfoContext(ctx, "tool called", "tool", t.Name, "took", took)
 		return success(out)
 	}
 }

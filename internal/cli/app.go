@@ -3,9 +3,9 @@ package cli
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +42,8 @@ func (p *program) build(cfg config.Config) (*app, error) {
 	if p.sandbox {
 		s, err := sandbox.Start(sandbox.Config{})
 		if err != nil {
-			return nil, errors.Join(err, a.close())
+			a.close()
+			return nil, err
 		}
 		a.closers = append(a.closers, s.Close)
 		a.sandbox = s
@@ -50,7 +51,8 @@ func (p *program) build(cfg config.Config) (*app, error) {
 	}
 	deps, err := a.deps()
 	if err != nil {
-		return nil, errors.Join(err, a.close())
+		a.close()
+		return nil, err
 	}
 	a.tools = tools.All(deps)
 	a.server = server.NewMCPServer(name, version(),
@@ -108,12 +110,13 @@ func (a *app) instructions() string {
 	return text + fmt.Sprintf(" Files are saved below %s.", a.cfg.BasePath)
 }
 
-func (a *app) close() error {
-	var err error
-	for i := len(a.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, a.closers[i]())
+// close lets go of what build took hold of, the last first.
+func (a *app) close() {
+	for _, c := range slices.Backward(a.closers) {
+		if err := c(); err != nil {
+			a.log.Debug("closing", "error", err)
+		}
 	}
-	return err
 }
 
 // getenv is os.Getenv for the run's own environment.

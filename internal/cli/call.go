@@ -46,8 +46,7 @@ func (p *program) callCommand() *cobra.Command {
 			}
 			defer stop()
 			result, err := p.callTool(cmd.Context(), c, args[0], arguments)
-			var failed *toolError
-			if errors.As(err, &failed) {
+			if failed, ok := errors.AsType[*toolError](err); ok {
 				fmt.Fprintln(p.stderr, failed)
 				return errToolFailed
 			}

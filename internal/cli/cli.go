@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -98,7 +99,7 @@ func noArgs(_ *cobra.Command, args []string) error {
 func (p *program) config() (config.Config, error) {
 	environ := p.environ
 	if p.logLevel != "" {
-		environ = append(environ[:len(environ):len(environ)], "MINIMAX_LOG_LEVEL="+p.logLevel)
+		environ = append(slices.Clip(environ), "MINIMAX_LOG_LEVEL="+p.logLevel)
 	}
 	cfg, err := config.Load(environ)
 	if err != nil {

@@ -28,9 +28,9 @@ func (a *app) connect(ctx context.Context) (c *client.Client, stop func(), err e
 	}()
 	c = client.NewClient(clienttransport.NewIO(fromServer, toServer, io.NopCloser(eof{})))
 	stop = func() {
-		toServer.Close()
+		_ = toServer.Close()
 		<-served
-		c.Close()
+		_ = c.Close()
 	}
 	if err := c.Start(ctx); err != nil {
 		stop()

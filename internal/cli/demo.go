@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ func (p *program) demo(ctx context.Context, to string) (err error) {
 			return err
 		}
 	}
-	p.environ = append(p.environ[:len(p.environ):len(p.environ)], "MINIMAX_MCP_BASE_PATH="+to,
+	p.environ = append(slices.Clip(p.environ), "MINIMAX_MCP_BASE_PATH="+to,
 		"MINIMAX_API_RESOURCE_MODE="+string(config.ModeLocal))
 	p.sandbox = true
 	a, err := p.buildQuietly()

@@ -29,7 +29,7 @@ func logHandler(out io.Writer, cfg config.Config, colour bool) slog.Handler {
 	if cfg.LogFormat == config.LogJSON {
 		return slog.NewJSONHandler(out, &slog.HandlerOptions{Level: cfg.LogLevel})
 	}
-	return tint.NewHandler(out, &tint.Options{Level: cfg.LogLevel, TimeFormat: time.DateTime, NoColor: !colour})
+	return tint.NewTextHandler(out, &tint.Options{Level: cfg.LogLevel, TimeFormat: time.DateTime, NoColor: !colour})
 }
 
 // colour is for terminals, unless NO_COLOR says otherwise.

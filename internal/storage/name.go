@@ -100,5 +100,5 @@ func isReserved(name string) bool {
 }
 
 func isDeviceNumber(s string) bool {
-	return utf8.RuneCountInString(s) == 1 && strings.Contains("0123456789¹²³", s)
+	return utf8.RuneCountInString(s) == 1 && strings.ContainsAny(s, "0123456789¹²³")
 }

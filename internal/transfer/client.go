@@ -119,7 +119,7 @@ func (c *Client) parse(raw string) (*url.URL, error) {
 	if err != nil || u.Hostname() == "" {
 		return nil, errUnreadable
 	}
-	if u.Scheme == "http" && !(c.loopback && isLoopback(u.Hostname())) {
+	if u.Scheme == "http" && (!c.loopback || !isLoopback(u.Hostname())) {
 		u.Scheme = "https"
 		if u.Port() == "80" {
 			u.Host = u.Hostname()

@@ -9,6 +9,7 @@ import (
 // Kind is why a transfer failed.
 type Kind int
 
+// The kinds.
 const (
 	Unreachable Kind = iota + 1 // no answer
 	Refused                     // an HTTP status other than success
@@ -71,6 +72,7 @@ func (e *Error) Retryable() bool {
 			return true
 		}
 		return e.Status >= 500
+	default:
+		return false
 	}
-	return false
 }

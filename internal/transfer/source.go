@@ -65,15 +65,13 @@ func (s URL) Open(ctx context.Context) (*Object, error) {
 
 // notOpened explains a request that got no answer, without its signed URL.
 func notOpened(ctx context.Context, host string, err error) error {
-	var refused *Error // by Client.permit, on a redirect
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Error](err); ok {
 		return refused
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errIdle) {
 		return cause
 	}
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
 	for _, guard := range []error{ssrf.ErrProhibitedNetwork, ssrf.ErrProhibitedPort, ssrf.ErrProhibitedIP} {

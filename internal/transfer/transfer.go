@@ -116,7 +116,7 @@ func pump(ctx context.Context, obj *Object, sink Sink, digests *digests, body io
 			return done, tooLarge(obj, opts)
 		}
 		if n > 0 {
-			digests.Write(buf[:n])
+			digests.add(buf[:n])
 			if _, err := sink.Write(buf[:n]); err != nil {
 				return done, err
 			}
@@ -229,7 +229,7 @@ func newDigests(h http.Header) *digests {
 	return d
 }
 
-func (d *digests) Write(p []byte) (int, error) {
+func (d *digests) add(p []byte) {
 	if len(d.head) < sniffLength {
 		d.head = append(d.head, p[:min(len(p), sniffLength-len(d.head))]...)
 	}
@@ -240,7 +240,6 @@ func (d *digests) Write(p []byte) (int, error) {
 	if d.md5 != nil {
 		d.md5.Write(p)
 	}
-	return len(p), nil
 }
 
 func (d *digests) check(obj *Object, done int64) error {

@@ -124,7 +124,7 @@ func (c *stdioConn) read(ctx context.Context) error {
 			case next.err != nil:
 				return fmt.Errorf("stdio: read: %w", next.err)
 			case next.tooLong:
-				c.respond(failure(nil, mcp.INVALID_REQUEST, fmt.Sprintf("a message of more than %d bytes was refused", c.maxLine())))
+				c.respond(failure(mcp.INVALID_REQUEST, fmt.Sprintf("a message of more than %d bytes was refused", c.maxLine())))
 			default:
 				c.dispatch(ctx, subscriptions, next.text)
 			}
@@ -145,10 +145,10 @@ func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
 	switch err := json.Unmarshal(text, &msg); {
 	case err == nil:
 	case !json.Valid(text):
-		c.respond(failure(nil, mcp.PARSE_ERROR, "the line is not JSON"))
+		c.respond(failure(mcp.PARSE_ERROR, "the line is not JSON"))
 		return
 	case text[0] == '[':
-		c.respond(failure(nil, mcp.INVALID_REQUEST, "batches are not supported: send one message per line"))
+		c.respond(failure(mcp.INVALID_REQUEST, "batches are not supported: send one message per line"))
 		return
 	default:
 		// Some field is of another type than routing expects; mcp-go says which.
@@ -236,16 +236,17 @@ func (c *stdioConn) handle(ctx context.Context, text []byte) (response mcp.JSONR
 	defer func() {
 		if r := recover(); r != nil {
 			c.Log.ErrorContext(ctx, "panic", "panic", r, "stack", string(debug.Stack()))
-			response = failure(nil, mcp.INTERNAL_ERROR, "internal error; the server's log has details")
+			response = failure(mcp.INTERNAL_ERROR, "internal error; the server's log has details")
 		}
 	}()
 	return c.Server.HandleMessage(ctx, text)
 }
 
-func failure(id any, code int, text string) mcp.JSONRPCMessage {
+// failure answers what has no id, or whose id answer puts in.
+func failure(code int, text string) mcp.JSONRPCMessage {
 	return mcp.JSONRPCError{
 		JSONRPC: mcp.JSONRPC_VERSION,
-		ID:      mcp.NewRequestId(id),
+		ID:      mcp.NewRequestId(nil),
 		Error:   mcp.NewJSONRPCErrorDetails(code, text, nil),
 	}
 }

@@ -96,7 +96,7 @@ const patternLength = 1<<20 - 3
 var patternBlock = sync.OnceValue(func() []byte {
 	block := make([]byte, patternLength)
 	random := rand.NewChaCha8([32]byte([]byte("minimax-files-mcp sandbox object")))
-	random.Read(block) // never fails
+	_, _ = random.Read(block) // never fails
 	return block
 })
 

@@ -322,9 +322,9 @@ func TestMisbehave(t *testing.T) {
 		"no length": {sandbox.Fault{NoLength: true}, func(r *http.Response, b []byte, err error) bool {
 			return r.ContentLength == -1 && len(r.TransferEncoding) == 0 && bytes.Equal(b, right) && err == nil
 		}},
-		"no length, cut": {sandbox.Fault{NoLength: true, CutAfter: 10}, func(_ *http.Response, b []byte, err error) bool { return len(b) <= 10 }},
+		"no length, cut": {sandbox.Fault{NoLength: true, CutAfter: 10}, func(_ *http.Response, b []byte, _ error) bool { return len(b) <= 10 }},
 		"endless":        {sandbox.Fault{Endless: true}, func(_ *http.Response, b []byte, err error) bool { return len(b) == 2*size && err == nil }},
-		"changed":        {sandbox.Fault{Changed: true}, func(r *http.Response, b []byte, _ error) bool { return len(b) == size && !bytes.Equal(b, right) }},
+		"changed":        {sandbox.Fault{Changed: true}, func(_ *http.Response, b []byte, _ error) bool { return len(b) == size && !bytes.Equal(b, right) }},
 		"wrong checksum": {sandbox.Fault{WrongChecksum: true}, func(r *http.Response, b []byte, _ error) bool {
 			return r.Header.Get("X-Oss-Hash-Crc64ecma") != strconv.FormatUint(crc64.Checksum(b, crc64.MakeTable(crc64.ECMA)), 10)
 		}},

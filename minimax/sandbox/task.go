@@ -23,6 +23,7 @@ type task struct {
 // TaskKind says which endpoint knows a task.
 type TaskKind string
 
+// The kinds.
 const (
 	Video         TaskKind = "video"
 	Speech        TaskKind = "speech"

@@ -1,0 +1,99 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"minimax-files-mcp/config"
+	"minimax-files-mcp/tools"
+)
+
+var update = flag.Bool("update", false, "rewrite what is generated in the README")
+
+// TestReadme_is_generated_from_the_code holds its tables against their sources.
+func TestReadme_is_generated_from_the_code(t *testing.T) {
+	old, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := old
+	for name, table := range map[string]string{"settings": settingsTable(), "tools": toolsTable()} {
+		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- /` + name + ` -->)`)
+		if !section.Match(text) {
+			t.Errorf("no section %s", name)
+		}
+		text = section.ReplaceAllFunc(text, func(found []byte) []byte {
+			parts := section.FindSubmatch(found)
+			return bytes.Join([][]byte{parts[1], []byte("\n" + table + "\n"), parts[2]}, nil)
+		})
+	}
+	if bytes.Equal(text, old) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the README is out of date; run go test . -update\n%s", cmp.Diff(string(old), string(text)))
+	}
+	if err := os.WriteFile("README.md", text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func settingsTable() string {
+	var b strings.Builder
+	b.WriteString("| variable | default | what it does | for example |\n| --- | --- | --- | --- |\n")
+	for _, s := range config.Settings() {
+		preset := ""
+		if s.Default != "" {
+			preset = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` |\n", s.Name, preset, s.Doc, s.Example)
+	}
+	return b.String()
+}
+
+func toolsTable() string {
+	var b strings.Builder
+	b.WriteString("| tool | arguments | what it does |\n| --- | --- | --- |\n")
+	for _, tool := range tools.All(tools.Deps{}) {
+		arguments := []string{}
+		for _, p := range tool.Params {
+			if p.Required {
+				arguments = append(arguments, "**`"+p.Name+"`**")
+			} else {
+				arguments = append(arguments, "`"+p.Name+"`")
+			}
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", tool.Name, strings.Join(arguments, ", "), tool.Description)
+	}
+	b.WriteString("\nArguments in bold are required.\n")
+	return b.String()
+}
+
+func TestReadme_blocks_can_be_pasted(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllSubmatch(text, -1)
+	if len(blocks) < 2 {
+		t.Fatalf("%d blocks of JSON", len(blocks))
+	}
+	for _, block := range blocks {
+		if !json.Valid(block[1]) {
+			t.Errorf("not JSON:\n%s", block[1])
+		}
+	}
+	for _, name := range regexp.MustCompile(`MINIMAX_[A-Z_]+`).FindAllString(string(text), -1) {
+		if unknown := config.Unknown([]string{name + "=x"}); len(unknown) > 0 {
+			t.Errorf("there is no setting %s", name)
+		}
+	}
+}
