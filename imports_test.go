@@ -53,7 +53,7 @@ func TestImportsPointInward(t *testing.T) {
 		}
 		seen++
 		for _, path := range pkg.Imports {
-			what := ""
+			var what string
 			switch {
 			case strings.HasPrefix(path, module+"/"):
 				what = strings.TrimPrefix(path, module+"/")
