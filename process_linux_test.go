@@ -163,6 +163,35 @@ func TestVanishedParent(t *testing.T) {
 	}
 }
 
+func TestUnwritableDirectory(t *testing.T) {
+	dir, s := t.TempDir(), startSandbox(t)
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir))
+	if os.Geteuid() == 0 { // whom permissions do not bind
+		const nobody = 65534
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		// The way there, made for this test, is not for others to walk.
+		for parent := filepath.Dir(dir); strings.HasPrefix(parent, os.TempDir()) && parent != os.TempDir(); parent = filepath.Dir(parent) {
+			if err := os.Chmod(parent, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chmod(filepath.Dir(binary), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd.Stdin = strings.NewReader(initialize + toolCall(1, "download_file", `{"file_id":"`+sandbox.SeedVideo+`"}`))
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(answers(t, output)["1"]); !strings.Contains(got, "can't be written to") || !strings.Contains(got, "MINIMAX_MCP_BASE_PATH") {
+		t.Errorf("%s", output)
+	}
+}
+
 func waitFor(t *testing.T, what string, there func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !there(); time.Sleep(20 * time.Millisecond) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -138,8 +137,8 @@ func nextAfterPath(e *pathError) string {
 		return fmt.Sprintf("%q in %s is something else, and nothing is ever replaced. Pass another path, or leave path out.", e.path, e.dir)
 	case errors.Is(e, storage.ErrFull):
 		return fmt.Sprintf("Nothing was saved. The user has to free space on the disk of %s, or set MINIMAX_MCP_BASE_PATH to another; then call again.", e.dir)
-	case errors.Is(e, fs.ErrPermission):
-		return fmt.Sprintf("The server may not write there. The user can make %s writable, or set MINIMAX_MCP_BASE_PATH to a directory that is.", e.dir)
+	case errors.Is(e, storage.ErrDenied):
+		return fmt.Sprintf("Nothing was saved. The user can make %s writable, or set MINIMAX_MCP_BASE_PATH to a directory that is.", e.dir)
 	}
 	return fmt.Sprintf("Nothing was saved. Check the directory %s, or pass another path.", e.dir)
 }

@@ -75,16 +75,20 @@ func (p *progress) close() {
 	p.send = nil
 }
 
-// inWords is "12 MB of 48 MB, 6.1 MB/s, 6 s left".
+// inWords is "12 MB of 48 MB, 6.1 MB/s, 6 s left". A rate needs half a second
+// to mean anything.
 func inWords(done, total int64, took time.Duration) string {
 	text := humanize.Bytes(uint64(done))
 	if total >= 0 {
 		text += " of " + humanize.Bytes(uint64(total))
 	}
-	rate := float64(done) / max(took.Seconds(), 0.001)
+	if took < 500*time.Millisecond {
+		return text
+	}
+	rate := float64(done) / took.Seconds()
 	text += fmt.Sprintf(", %s/s", humanize.Bytes(uint64(rate)))
-	if left := float64(total-done) / max(rate, 1); total > done {
-		text += fmt.Sprintf(", %.0f s left", left)
+	if total > done && rate > 0 {
+		text += fmt.Sprintf(", %.0f s left", float64(total-done)/rate)
 	}
 	return text
 }

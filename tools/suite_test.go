@@ -34,7 +34,8 @@ type bench struct {
 	api     *minimax.Client
 	dir     *storage.Dir
 	deps    tools.Deps
-	log     *logBuffer
+	logger  *slog.Logger
+	log     *logBuffer // what logger wrote
 }
 
 func newBench(t *testing.T, cfg sandbox.Config) *bench {
@@ -48,9 +49,9 @@ func newBench(t *testing.T, cfg sandbox.Config) *bench {
 		t.Fatal(err)
 	}
 	b := &bench{sandbox: s, dir: dir, log: &logBuffer{}}
-	logger := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b.logger = slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	b.api = &minimax.Client{
-		BaseURL: s.URL(), Key: func(context.Context) string { return sandbox.Key }, Log: logger,
+		BaseURL: s.URL(), Key: func(context.Context) string { return sandbox.Key }, Log: b.logger,
 		HTTP: minimax.NewHTTPClient(), Retry: minimax.Retry{Initial: time.Millisecond},
 	}
 	fetch := transfer.NewClient(true)
@@ -61,7 +62,7 @@ func newBench(t *testing.T, cfg sandbox.Config) *bench {
 		dir.Close()
 	})
 	b.deps = tools.Deps{
-		Files: b.api, Fetch: fetch, Dir: dir, Log: logger, Now: time.Now,
+		Files: b.api, Fetch: fetch, Dir: dir,
 		CursorKey: func(context.Context) []byte { return []byte("cursor key") },
 	}
 	return b
@@ -87,7 +88,7 @@ func (l *logBuffer) String() string {
 
 func (b *bench) server() *server.MCPServer {
 	s := server.NewMCPServer("test", "1", server.WithToolCapabilities(false))
-	tools.Register(s, b.deps.Log, tools.All(b.deps))
+	tools.Register(s, b.logger, tools.All(b.deps))
 	return s
 }
 
@@ -122,7 +123,7 @@ func connectStdio(t *testing.T, b *bench, era string) *client.Client {
 	fromServer, answers := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := (&transport.Stdio{Server: b.server(), In: requests, Out: answers, Log: b.deps.Log}).Serve(context.Background())
+		err := (&transport.Stdio{Server: b.server(), In: requests, Out: answers, Log: b.logger}).Serve(context.Background())
 		answers.CloseWithError(err)
 		ended <- err
 	}()

@@ -39,8 +39,6 @@ type Deps struct {
 	// CursorKey authenticates the cursors given to a caller. It must be the
 	// same after a restart, and differ between callers.
 	CursorKey func(context.Context) []byte
-	Now       func() time.Time
-	Log       *slog.Logger
 }
 
 // All returns every tool, in the order of the chain. The definitions need no

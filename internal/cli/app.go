@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mark3labs/mcp-go/server"
 
@@ -94,8 +93,6 @@ func (a *app) deps() (tools.Deps, error) {
 			sum := sha256.Sum256([]byte("cursor\x00" + cfg.APIKey.Reveal()))
 			return sum[:]
 		},
-		Now: time.Now,
-		Log: a.log,
 	}, nil
 }
 

@@ -40,12 +40,12 @@ func (p *program) callCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, stop, err := a.connect(cmd.Context())
+			s, err := a.connect(cmd.Context(), p.stderr)
 			if err != nil {
 				return err
 			}
-			defer stop()
-			result, err := p.callTool(cmd.Context(), c, args[0], arguments)
+			defer s.close()
+			result, err := s.call(cmd.Context(), args[0], arguments)
 			if failed, ok := errors.AsType[*toolError](err); ok {
 				fmt.Fprintln(p.stderr, failed)
 				return errToolFailed

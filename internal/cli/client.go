@@ -10,57 +10,65 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	clienttransport "github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/schollz/progressbar/v3"
 
 	"minimax-files-mcp/internal/transport"
 )
 
-// connect starts a real MCP client of the app's server, over the same stdio
+// A session is a real MCP client of the app's server, over the same stdio
 // transport that other clients use, on pipes within the process.
-func (a *app) connect(ctx context.Context) (c *client.Client, stop func(), err error) {
+type session struct {
+	client *client.Client
+	bar    *bar
+	input  io.Closer
+	served chan struct{}
+}
+
+// connect starts a session. Progress of its calls is drawn on progress, if
+// that is a terminal.
+func (a *app) connect(ctx context.Context, progress io.Writer) (*session, error) {
 	requests, toServer := io.Pipe()
 	fromServer, answers := io.Pipe()
-	served := make(chan struct{})
+	s := &session{
+		client: client.NewClient(clienttransport.NewIO(fromServer, toServer, io.NopCloser(&bytes.Buffer{}))),
+		bar:    newBar(progress),
+		input:  toServer,
+		served: make(chan struct{}),
+	}
 	go func() {
-		defer close(served)
+		defer close(s.served)
 		err := (&transport.Stdio{Server: a.server, In: requests, Out: answers, Log: a.log}).Serve(ctx)
 		answers.CloseWithError(err) // the end of file if there is none
 	}()
-	c = client.NewClient(clienttransport.NewIO(fromServer, toServer, io.NopCloser(eof{})))
-	stop = func() {
-		_ = toServer.Close()
-		<-served
-		_ = c.Close()
+	if err := s.client.Start(ctx); err != nil {
+		s.close()
+		return nil, err
 	}
-	if err := c.Start(ctx); err != nil {
-		stop()
-		return nil, nil, err
-	}
+	s.client.OnNotification(s.bar.notice)
 	init := mcp.InitializeRequest{}
 	init.Params.ProtocolVersion = mcp.LATEST_LEGACY_PROTOCOL_VERSION
 	init.Params.ClientInfo = mcp.Implementation{Name: name, Version: version()}
-	if _, err := c.Initialize(ctx, init); err != nil {
-		stop()
-		return nil, nil, err
+	if _, err := s.client.Initialize(ctx, init); err != nil {
+		s.close()
+		return nil, err
 	}
-	return c, stop, nil
+	return s, nil
 }
 
-type eof struct{}
+func (s *session) close() {
+	_ = s.input.Close() // a pipe's end
+	<-s.served
+	_ = s.client.Close()
+}
 
-func (eof) Read([]byte) (int, error) { return 0, io.EOF }
-
-// callTool calls a tool and returns its JSON, indented. While it runs, a
-// terminal shows its progress. A tool's own failure is a *toolError.
-func (p *program) callTool(ctx context.Context, c *client.Client, tool string, args any) ([]byte, error) {
-	bar := p.newBar()
-	c.OnNotification(bar.notice)
+// call calls a tool and returns its JSON, indented. A tool's own failure is a
+// *toolError.
+func (s *session) call(ctx context.Context, tool string, args any) ([]byte, error) {
 	req := mcp.CallToolRequest{}
 	req.Params.Name = tool
 	req.Params.Arguments = args
 	req.Params.Meta = &mcp.Meta{ProgressToken: tool}
-	result, err := c.CallTool(ctx, req)
-	bar.finish()
+	result, err := s.client.CallTool(ctx, req)
+	s.bar.finish()
 	if err != nil {
 		return nil, err
 	}
@@ -82,43 +90,5 @@ func textOf(result *mcp.CallToolResult) string {
 			return text.Text
 		}
 	}
-	return "the tool failed without a word"
-}
-
-// bar draws a call's progress on a terminal, and nothing elsewhere.
-type bar struct {
-	out    io.Writer
-	drawn  *progressbar.ProgressBar
-	colour bool
-}
-
-func (p *program) newBar() *bar {
-	if !isTerminal(p.stderr) {
-		return &bar{}
-	}
-	return &bar{out: p.stderr, colour: p.colour(p.stderr)}
-}
-
-func (b *bar) notice(n mcp.JSONRPCNotification) {
-	if b.out == nil || n.Method != "notifications/progress" {
-		return
-	}
-	done, _ := n.Params.AdditionalFields["progress"].(float64)
-	total, ok := n.Params.AdditionalFields["total"].(float64)
-	if !ok {
-		total = -1
-	}
-	if b.drawn == nil {
-		b.drawn = progressbar.NewOptions64(int64(total),
-			progressbar.OptionSetWriter(b.out), progressbar.OptionShowBytes(true),
-			progressbar.OptionSetWidth(40), progressbar.OptionEnableColorCodes(b.colour),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(0))
-	}
-	_ = b.drawn.Set64(int64(done)) // a bar that can't be drawn is no reason to fail
-}
-
-func (b *bar) finish() {
-	if b.drawn != nil {
-		fmt.Fprintln(b.out)
-	}
+	return fmt.Sprintf("the tool answered without text: %d pieces of content", len(result.Content))
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 
-	"github.com/mark3labs/mcp-go/client"
 	"github.com/spf13/cobra"
 
 	"minimax-files-mcp/config"
@@ -43,11 +42,11 @@ func (p *program) demo(ctx context.Context, to string) (err error) {
 	defer a.close()
 	// Slow enough to be seen.
 	a.sandbox.Misbehave(sandbox.SeedVideo, sandbox.Fault{BytesPerSecond: 20_000})
-	c, stop, err := a.connect(ctx)
+	s, err := a.connect(ctx, p.stderr)
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer s.close()
 
 	fmt.Fprintf(p.stdout, "An MCP client talks to this server, and the server to a stand-in for MiniMax at %s.\n\n", a.sandbox.URL())
 	video := map[string]any{"file_id": sandbox.SeedVideo}
@@ -60,7 +59,7 @@ func (p *program) demo(ctx context.Context, to string) (err error) {
 		{"A generation task has ended with file_id " + sandbox.SeedVideo + ". What is it?", "retrieve_file", video},
 		{"Save it.", "download_file", video},
 	} {
-		result, err := p.demoStep(ctx, c, step.why, step.tool, step.args)
+		result, err := p.demoStep(ctx, s, step.why, step.tool, step.args)
 		if err != nil {
 			return err
 		}
@@ -71,13 +70,13 @@ func (p *program) demo(ctx context.Context, to string) (err error) {
 	return nil
 }
 
-func (p *program) demoStep(ctx context.Context, c *client.Client, why, tool string, args map[string]any) ([]byte, error) {
+func (p *program) demoStep(ctx context.Context, s *session, why, tool string, args map[string]any) ([]byte, error) {
 	shown, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(p.stdout, "# %s\n> %s %s\n", why, tool, shown)
-	result, err := p.callTool(ctx, c, tool, args)
+	result, err := s.call(ctx, tool, args)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // What a caller may want to tell apart, with [errors.Is].
@@ -23,6 +24,7 @@ var (
 	ErrOutside = errors.New("the path leads out of the allowed directory")
 	ErrExists  = errors.New("another file has that name")
 	ErrFull    = errors.New("the disk is full")
+	ErrDenied  = errors.New("the directory can't be written to")
 )
 
 // A NameError is a name that would be a trap on some system. Suggest is a name
@@ -272,6 +274,8 @@ func translate(err error) error {
 		return nil
 	case isFull(err):
 		return fmt.Errorf("%w (%w)", ErrFull, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w (%w)", ErrDenied, err)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("%w (%w)", ErrExists, err)
 	case strings.Contains(err.Error(), "path escapes from parent"): // os has no error value for it

@@ -133,7 +133,11 @@ func TestRun_ends_in_the_object_or_in_nothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, sink := newRemote(t, size), &memory{}
 			r.Misbehave(r.file.ID, tt.fault)
-			_, err := transfer.Run(t.Context(), r.source, sink.create, transfer.Options{IdleTimeout: 300 * time.Millisecond, MaxBytes: 10_000_000})
+			opts := transfer.Options{MaxBytes: 10_000_000}
+			if tt.kind == transfer.Stalled {
+				opts.IdleTimeout = 300 * time.Millisecond
+			}
+			_, err := transfer.Run(t.Context(), r.source, sink.create, opts)
 			var failed *transfer.Error
 			switch {
 			case tt.kind == 0:
