@@ -7,16 +7,13 @@ package minimax
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,9 +63,6 @@ const callTimeout = 20 * time.Second
 // up after about 60 seconds of silence, and shall hear why before that.
 const giveUp = 30 * time.Second
 
-// maxAnswer bounds, in bytes, a JSON answer about a single file.
-const maxAnswer = 1 << 20
-
 // NewHTTPClient returns a client with a timeout for each phase of a call but
 // none for a body, and that reports a redirect instead of following it: the
 // key must not travel to another host.
@@ -90,12 +84,6 @@ func NewHTTPClient() *http.Client {
 }
 
 var defaultHTTPClient = sync.OnceValue(NewHTTPClient)
-
-// BaseResp is the outcome that V1 answers carry beside their payload.
-type BaseResp struct {
-	StatusCode int    `json:"status_code"`
-	StatusMsg  string `json:"status_msg"`
-}
 
 // A call is one request, in a form that can be sent again.
 type call struct {
@@ -195,128 +183,14 @@ func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
 	return resp, nil
 }
 
-// withoutURL drops the URL that net/http writes into its errors.
+// withoutURL drops the URL that net/http writes into its errors, which may be
+// one of another's, quoted from an answer.
 func withoutURL(err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
-		return urlErr.Err
+		err = urlErr.Err
+	}
+	if strings.Contains(err.Error(), "://") {
+		return errors.New("its answer is malformed")
 	}
 	return err
-}
-
-// answer sends req, repeating it where that is safe, and decodes a small JSON
-// answer into T.
-func answer[T any](ctx context.Context, c *Client, req call) (T, error) {
-	var out T
-	err := c.repeat(ctx, req.once, func() error {
-		ctx := ctx
-		if !req.stream {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, callTimeout)
-			defer cancel()
-		}
-		resp, err := c.send(ctx, req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-		if err != nil {
-			return failure(req.op, resp, nil, err)
-		}
-		if err := check(req.op, resp, body); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(body, &out); err != nil {
-			failed := failure(req.op, resp, nil, nil)
-			failed.Message = fmt.Sprintf("its JSON does not fit (%v)", err)
-			return failed
-		}
-		return nil
-	})
-	return out, err
-}
-
-// check finds the failure in a whole answer, in any of its forms.
-func check(op string, resp *http.Response, body []byte) error {
-	var envelope struct {
-		BaseResp *BaseResp `json:"base_resp"`
-		Error    *struct { // the form of /v2 and of gateways
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	isJSON := json.Unmarshal(body, &envelope) == nil
-	switch {
-	case isJSON && envelope.BaseResp != nil && envelope.BaseResp.StatusCode != 0:
-		return failure(op, resp, envelope.BaseResp, nil)
-	case resp.StatusCode >= 200 && resp.StatusCode < 300 && isJSON:
-		return nil
-	}
-	failed := failure(op, resp, nil, nil)
-	switch {
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		failed.Message = "a redirect, which is not followed because the key must stay with one host"
-		if to, err := resp.Location(); err == nil {
-			failed.Message = fmt.Sprintf("a redirect to %s, which is not followed because the key must stay with one host", to.Host)
-		}
-	case isJSON && envelope.Error != nil:
-		failed.Message = cleaned(resp.Request, envelope.Error.Message)
-	case looksLikeHTML(body):
-		failed.Message = "an HTML page instead of JSON"
-	case len(body) == 0:
-		failed.Message = "an empty answer instead of JSON"
-	case !isJSON:
-		failed.Message = fmt.Sprintf("%s instead of JSON", http.DetectContentType(body))
-	}
-	return failed
-}
-
-func looksLikeHTML(body []byte) bool {
-	return strings.HasPrefix(http.DetectContentType(body), "text/html")
-}
-
-// failure starts the error of an answer that is one.
-func failure(op string, resp *http.Response, base *BaseResp, cause error) *Error {
-	e := &Error{
-		Op:         op,
-		Host:       resp.Request.URL.Host,
-		HTTPStatus: resp.StatusCode,
-		TraceID:    truncate(strings.ToValidUTF8(resp.Header.Get("Trace-Id"), "?"), 64),
-		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
-		Err:        cause,
-	}
-	if base != nil {
-		e.Code = base.StatusCode
-		e.Message = cleaned(resp.Request, base.StatusMsg)
-	}
-	if cause != nil {
-		e.Err, e.Message = withoutURL(cause), "the answer broke off"
-	}
-	return e
-}
-
-// cleaned bounds the API's own words and takes out the key, should an answer
-// repeat it.
-func cleaned(req *http.Request, s string) string {
-	if key := strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "); key != "" {
-		s = strings.ReplaceAll(s, key, "***")
-	}
-	return truncate(strings.ToValidUTF8(strings.TrimSpace(s), "?"), maxMessage)
-}
-
-func truncate(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
-// retryAfter reads the header's two forms, seconds and a date.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 24*60*60)) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
 }

@@ -27,7 +27,8 @@ type Error struct {
 	Host       string        // who was asked: "api.minimax.io"
 	HTTPStatus int           // 0 when no answer came
 	Code       int           // base_resp.status_code; 0 when there was none
-	Message    string        // base_resp.status_msg, or a description of the answer; untrusted text
+	Message    string        // the API's own words, such as base_resp.status_msg; untrusted text
+	Answer     string        // what came in place of a usable answer, in ours
 	TraceID    string        // the Trace-Id header, which MiniMax's support asks for
 	RetryAfter time.Duration // what the answer asked for; 0 when it did not
 	Err        error         // the cause when no usable answer came
@@ -55,10 +56,17 @@ func (e *Error) Error() string {
 	case e.HTTPStatus >= 300:
 		fmt.Fprintf(&b, "%s answered HTTP %d %s", e.Host, e.HTTPStatus, http.StatusText(e.HTTPStatus))
 		if e.Message != "" {
-			fmt.Fprintf(&b, ": %s", e.Message)
+			fmt.Fprintf(&b, ": %q", e.Message)
+		} else if e.Answer != "" {
+			fmt.Fprintf(&b, ": %s", e.Answer)
 		}
 	case e.HTTPStatus != 0:
-		fmt.Fprintf(&b, "%s gave an answer that could not be used: %s", e.Host, e.Message)
+		fmt.Fprintf(&b, "the answer of %s can't be used: ", e.Host)
+		if e.Message != "" {
+			fmt.Fprintf(&b, "it says %q", e.Message)
+		} else {
+			b.WriteString(e.Answer)
+		}
 		if e.Err != nil {
 			fmt.Fprintf(&b, ": %v", e.Err)
 		}

@@ -3,6 +3,7 @@ package minimax
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -68,6 +69,14 @@ type FileAnswer struct {
 	BaseResp *BaseResp `json:"base_resp,omitempty"`
 }
 
+// lacks says what a successful answer of another shape does not have.
+func (a FileAnswer) lacks() string {
+	if a.File == (File{}) {
+		return "a file"
+	}
+	return ""
+}
+
 // Retrieve returns one file's record with a fresh download URL. Some gateways
 // bill each call.
 func (c *Client) Retrieve(ctx context.Context, id ID) (*FileAnswer, error) {
@@ -124,52 +133,91 @@ func (c *Client) listOnce(ctx context.Context, req call, yield func(File) bool) 
 		return err
 	}
 	defer resp.Body.Close()
-	body := bufio.NewReader(resp.Body)
-	if head, _ := body.Peek(1); resp.StatusCode != http.StatusOK || !bytes.Equal(head, []byte("{")) {
-		whole, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	body := &watchedReader{Reader: resp.Body}
+	buffered := bufio.NewReader(body)
+	head, _ := buffered.Peek(512)
+	if !isSuccess(resp) || !bytes.HasPrefix(bytes.TrimSpace(head), []byte("{")) {
+		whole, err := io.ReadAll(io.LimitReader(buffered, maxAnswer))
 		if err != nil {
-			return failure(req.op, resp, nil, err)
+			return brokeOff(req.op, resp, err)
 		}
-		return check(req.op, resp, whole)
+		return cmp.Or(check(req.op, resp, whole), error(unusable(req.op, resp, "it is not a JSON object")))
 	}
-	base, err := decodeList(json.NewDecoder(body), yield)
+	rest, err := decodeList(json.NewDecoder(buffered), yield)
 	switch {
+	case err != nil && body.failed(err):
+		return brokeOff(req.op, resp, err)
 	case err != nil:
-		return failure(req.op, resp, nil, err)
-	case base.StatusCode != 0:
-		return failure(req.op, resp, &base, nil)
+		return unusable(req.op, resp, fmt.Sprintf("its JSON does not fit (%v)", err))
+	case rest.base.StatusCode != 0:
+		return refused(req.op, resp, rest.base)
+	case !rest.listed:
+		failed := unusable(req.op, resp, "it lacks a list of files")
+		failed.Message = cleaned(resp.Request, rest.said)
+		return failed
 	}
 	return nil
 }
 
+// watchedReader remembers how reading ended, to tell a broken connection from
+// broken JSON.
+type watchedReader struct {
+	io.Reader
+	err error
+}
+
+func (r *watchedReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
+}
+
+// failed reports that a decoder's err came of what was read, or was not.
+func (r *watchedReader) failed(err error) bool {
+	return r.err != nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// listRest is what a list has beside its files.
+type listRest struct {
+	base   BaseResp
+	said   string // an error's message
+	listed bool   // there were files, be it none
+}
+
 // decodeList walks {"files": [...], "base_resp": {...}} in whichever order.
-func decodeList(dec *json.Decoder, yield func(File) bool) (base BaseResp, err error) {
+func decodeList(dec *json.Decoder, yield func(File) bool) (rest listRest, err error) {
 	if _, err := dec.Token(); err != nil {
-		return base, err
+		return rest, err
 	}
 	for dec.More() {
 		name, err := dec.Token()
 		if err != nil {
-			return base, err
+			return rest, err
+		}
+		if name == "files" {
+			rest.listed = true
+			if more, err := decodeFiles(dec, yield); err != nil || !more {
+				return rest, err
+			}
+			continue
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return rest, err
 		}
 		switch name {
-		case "files":
-			if more, err := decodeFiles(dec, yield); err != nil || !more {
-				return base, err
-			}
 		case "base_resp":
-			if err := dec.Decode(&base); err != nil {
-				return base, err
+			if err := json.Unmarshal(value, &rest.base); err != nil {
+				return rest, err
 			}
-		default:
-			var skipped json.RawMessage
-			if err := dec.Decode(&skipped); err != nil {
-				return base, err
-			}
+		case "error":
+			rest.said = errorText(value)
 		}
 	}
 	_, err = dec.Token()
-	return base, err
+	return rest, err
 }
 
 // decodeFiles reads an array of files, or null. It reports false once the
@@ -246,11 +294,11 @@ func openContent(op string, resp *http.Response) (*Content, error) {
 	buffered := bufio.NewReaderSize(resp.Body, 64<<10)
 	head, err := buffered.Peek(512)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, failure(op, resp, nil, err)
+		return nil, brokeOff(op, resp, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		whole, _ := io.ReadAll(io.LimitReader(buffered, maxAnswer))
-		return nil, check(op, resp, whole)
+		whole, _ := io.ReadAll(io.LimitReader(buffered, maxAnswer)) // as much of it as there is
+		return nil, cmp.Or(check(op, resp, whole), error(unusable(op, resp, "it is not the file")))
 	}
 	if len(head) < 512 && bytes.HasPrefix(head, []byte("{")) && bytes.Contains(head, []byte(`"base_resp"`)) {
 		if err := check(op, resp, head); err != nil {
