@@ -73,6 +73,9 @@ func TestBadArguments(t *testing.T) {
 		{"list_files", `{"purpose":"video_generation"}`, []string{"2013", "voice_clone"}},
 		{"list_files", `{"purpose":"nonsense"}`, []string{"2013", "voice_clone"}},
 		{"list_files", `{"created_after":"yesterday"}`, []string{"yesterday", "2026-09-23"}},
+		{"list_files", `{"created_after":1790146081000}`, []string{"milliseconds"}},
+		{"list_files", `{"created_after":{}}`, []string{"must be a time"}},
+		{"download_file", `{"file_id":"1","path":"~/x.mp4"}`, []string{"relative to"}},
 		{"list_files", `{"cursor":"nonsense"}`, []string{"next_cursor", "leave cursor out"}},
 	} {
 		t.Run(tt.tool+" "+tt.arguments, func(t *testing.T) {
@@ -105,7 +108,8 @@ func TestServerTrouble(t *testing.T) {
 		"HTML 502":           {func(b *bench) { trouble(b, sandbox.Fault{Status: 502, Body: "<html>Bad Gateway</html>"}) }, []string{"HTTP 502", "HTML", "Call again"}},
 		"a rate limit":       {func(b *bench) { trouble(b, sandbox.Fault{Code: 1002, RetryAfter: "77"}) }, []string{"1002", "Wait 77 seconds"}},
 		"no balance":         {func(b *bench) { trouble(b, sandbox.Fault{Code: 1008}) }, []string{"1008", "top up"}},
-		"an unknown failure": {func(b *bench) { trouble(b, sandbox.Fault{Code: 31337, Message: "?"}) }, []string{"31337", "will not help"}},
+		"an empty record":    {func(b *bench) { trouble(b, sandbox.Fault{Status: 200, Body: `{"base_resp":{"status_code":0}}`}) }, []string{"lacks", "MINIMAX_API_HOST"}},
+		"an unknown failure": {func(b *bench) { trouble(b, sandbox.Fault{Code: 31337, Message: "?"}) }, []string{"31337", "Trace-Id", "will not help"}},
 		"a redirect":         {func(b *bench) { trouble(b, sandbox.Fault{Redirect: "https://example.org/"}) }, []string{"example.org", "MINIMAX_API_HOST"}},
 		"nobody there":       {func(b *bench) { b.sandbox.Close() }, []string{"could not be reached", "Call again"}},
 		"not MiniMax at all": {func(b *bench) { b.api.BaseURL += "/elsewhere" }, []string{"404", "MINIMAX_API_HOST"}},

@@ -17,26 +17,24 @@ type cursor struct {
 	Purpose      string     `json:"p,omitempty"`
 	NameContains string     `json:"n,omitempty"`
 	CreatedAfter int64      `json:"a,omitempty"`
+	Limit        int        `json:"l"`
 	CreatedAt    int64      `json:"c"`
 	ID           minimax.ID `json:"i"`
 }
-
-// Strict, so that a cursor can be written in one way only.
-var cursorEncoding = base64.RawURLEncoding.Strict()
 
 const cursorMAC = 12 // bytes; enough against guessing, and short
 
 // seal makes the cursor opaque text that only this caller's key can have made.
 func (c cursor) seal(key []byte) string {
 	body, _ := json.Marshal(c) // strings and numbers
-	return cursorEncoding.EncodeToString(append(mac(key, body), body...))
+	return base64.RawURLEncoding.EncodeToString(append(mac(key, body), body...))
 }
 
 // openCursor reports false for anything seal did not make with this key.
 func openCursor(text string, key []byte) (c cursor, ok bool) {
-	raw, err := cursorEncoding.DecodeString(text)
-	if err != nil || len(raw) < cursorMAC {
-		return c, false
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) < cursorMAC || base64.RawURLEncoding.EncodeToString(raw) != text {
+		return c, false // the decoder is lenient; a cursor is written in one way
 	}
 	sum, body := raw[:cursorMAC], raw[cursorMAC:]
 	if !hmac.Equal(sum, mac(key, body)) || json.Unmarshal(body, &c) != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -32,7 +31,7 @@ type downloadOut struct {
 	Size           string   `json:"size"`
 	SHA256         string   `json:"sha256,omitempty"`
 	MIMEType       string   `json:"mime_type" jsonschema:"by the content when done, by the name when not"`
-	VerifiedBy     []string `json:"verified_by" jsonschema:"what the bytes were checked against: length, crc64, md5"`
+	VerifiedBy     []string `json:"verified_by" jsonschema:"what the bytes were checked against: length, crc64, md5; empty if the host gave nothing to check by"`
 	AlreadyPresent bool     `json:"already_present,omitempty" jsonschema:"the same bytes were at path before"`
 	ExpiresAt      string   `json:"expires_at,omitempty" jsonschema:"of a link"`
 }
@@ -40,22 +39,24 @@ type downloadOut struct {
 func downloadFile(d Deps) Tool {
 	description := "Download one MiniMax file to the local disk, verify it, and get its absolute path. " +
 		"Works for generated videos, asynchronous speech (a tar) and uploads. An existing file is never replaced."
+	params := []Param{fileIDParam, {
+		Name:        "path",
+		Description: "Where to save it, relative to the download directory, such as trailers/take-1.mp4, or a directory, such as trailers/. Left out, the name is the file's own with its id.",
+	}}
 	if d.LinkOnly {
 		description = "Get a temporary link to one MiniMax file; this server saves nothing to disk."
+		params = params[:1]
 	}
 	return define(Tool{
 		Name:        "download_file",
 		Title:       "Download a file",
 		Description: description,
-		Params: []Param{
-			fileIDParam,
-			{Name: "path", Description: "Where to save it, relative to the download directory, such as trailers/take-1.mp4. Left out, the name is the file's own with its id."},
-		},
-		Hints: Hints{Idempotent: true, OpenWorld: true},
+		Params:      params,
+		Hints:       Hints{Idempotent: true, OpenWorld: true},
 	}, func(ctx context.Context, in downloadIn) (downloadOut, error) {
 		out, err := download(ctx, d, in)
 		if err != nil {
-			return downloadOut{}, fmt.Errorf("download file %s: %w", in.FileID, err)
+			return downloadOut{}, retitle("download file "+string(in.FileID), err)
 		}
 		return out, nil
 	})
@@ -70,7 +71,7 @@ func download(ctx context.Context, d Deps, in downloadIn) (downloadOut, error) {
 		return downloadOut{}, err
 	}
 	if d.LinkOnly {
-		return linkTo(got.File)
+		return d.linkTo(got.File)
 	}
 	name, err := d.Dir.Resolve(in.Path, defaultName(got.File))
 	if err != nil {
@@ -86,7 +87,7 @@ func download(ctx context.Context, d Deps, in downloadIn) (downloadOut, error) {
 			return nil, err
 		}
 		return d.Dir.Create(name)
-	}, transfer.Options{MaxBytes: d.MaxBytes, Progress: progressOf(ctx).bytes})
+	}, transfer.Options{Size: got.File.Bytes, MaxBytes: d.MaxBytes, IdleTimeout: d.IdleTimeout, Media: isMedia(got.File.Filename), Progress: progressOf(ctx).bytes})
 	if errors.Is(err, storage.ErrExists) && result.SHA256 != "" {
 		// The name was taken when the verified bytes were to get it. If they
 		// are the same, that is no failure.
@@ -114,14 +115,18 @@ func download(ctx context.Context, d Deps, in downloadIn) (downloadOut, error) {
 }
 
 // linkTo is the answer of a server that saves nothing.
-func linkTo(f minimax.File) (downloadOut, error) {
+func (d Deps) linkTo(f minimax.File) (downloadOut, error) {
 	r := recordOf(f)
 	if f.DownloadURL == "" {
 		return downloadOut{}, &usageError{fmt.Sprintf("download_file: MiniMax gives no download URL for a file of purpose %q, and this server answers with links only. "+
 			"Set MINIMAX_API_RESOURCE_MODE=local to save it to disk.", r.Purpose)}
 	}
+	uri, err := d.Fetch.Normalize(f.DownloadURL)
+	if err != nil {
+		return downloadOut{}, err
+	}
 	return downloadOut{
-		Status: "link", FileID: r.FileID, Filename: r.Filename, URI: f.DownloadURL,
+		Status: "link", FileID: r.FileID, Filename: r.Filename, URI: uri,
 		Bytes: r.Bytes, Size: r.Size, MIMEType: typeByName(r.Filename), VerifiedBy: []string{}, ExpiresAt: expiry(f),
 	}, nil
 }
@@ -133,8 +138,7 @@ func defaultName(f minimax.File) string {
 	if strings.Contains(name, id) {
 		return name
 	}
-	ext := path.Ext(name)
-	return storage.CleanName(strings.TrimSuffix(name, ext), "file") + "-" + id + ext
+	return storage.AddSuffix(name, "-"+id)
 }
 
 // source is where a file's bytes come from: its download URL, or, for uploads

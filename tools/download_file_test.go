@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -141,7 +144,7 @@ func TestDownloadFile_path(t *testing.T) {
 		"CON":                    `"_CON"`,
 		"a\x00b":                 `"ab"`,
 		"a\u202eb.mp4":           `"ab.mp4"`,
-		strings.Repeat("x", 600): strings.Repeat("x", 200),
+		strings.Repeat("x", 600): "600 bytes long",
 		"mine.mp4":               "nothing is ever replaced",
 		"mine.mp4/x.mp4":         "Nothing was saved",
 	} {
@@ -168,7 +171,7 @@ func TestDownloadFile_names_from_the_API_are_not_trusted(t *testing.T) {
 		"../../etc/passwd":                "passwd-7",
 		"CON":                             "_CON-7",
 		"con.mp4":                         "_con-7.mp4",
-		strings.Repeat("y", 600) + ".mp4": strings.Repeat("y", 196) + "-7.mp4",
+		strings.Repeat("y", 600) + ".mp4": strings.Repeat("y", 194) + "-7.mp4",
 		"a\u202e4pm.exe":                  "a4pm-7.exe",
 		"":                                "file-7",
 		"\x00":                            "file-7",
@@ -176,10 +179,10 @@ func TestDownloadFile_names_from_the_API_are_not_trusted(t *testing.T) {
 	} {
 		t.Run(want, func(t *testing.T) {
 			b := newBench(t, sandbox.Config{Empty: true})
-			b.sandbox.Add(sandbox.NewFile{ID: "7", Filename: name, Purpose: "t2a_async", Content: []byte("x")})
+			b.sandbox.Add(sandbox.NewFile{ID: "7", Filename: name, Purpose: "t2a_async", Content: []byte("\x00x")})
 			got := into[downloaded](t, connect(t, b), "download_file", `{"file_id":"7"}`)
 			base := filepath.Base(got.Path)
-			if filepath.Dir(got.Path) != b.dir.Path() || len(base) > 255 || !strings.HasPrefix(want, strings.Repeat("y", 196)) && base != want {
+			if filepath.Dir(got.Path) != b.dir.Path() || len(base) > 255 || base != want {
 				t.Errorf("%q is saved as %q, want %q", name, got.Path, want)
 			}
 		})
@@ -199,6 +202,8 @@ func TestDownloadFile_ends_in_the_file_or_in_nothing(t *testing.T) {
 		"a wrong checksum":                {sandbox.Fault{WrongChecksum: true}, []string{"CRC-64", "damaged"}},
 		"a file that is gone":             {sandbox.Fault{Status: 404}, []string{"404", "limited time"}},
 		"a redirect inside":               {sandbox.Fault{Redirect: "https://169.254.169.254/"}, []string{"not allowed", "gateway"}},
+		"an empty body":                   {sandbox.Fault{Status: 200}, []string{"nothing at all"}},
+		"any JSON":                        {sandbox.Fault{Status: 200, Body: `{"error":1}`}, []string{"JSON", "error"}},
 		"a body without end":              {sandbox.Fault{Endless: true}, []string{"too large", "MINIMAX_MAX_DOWNLOAD_BYTES"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +253,37 @@ func TestDownloadFile_link(t *testing.T) {
 	}
 	if names := b.saved(t); len(names) != 0 {
 		t.Errorf("saved %v", names)
+	}
+}
+
+func TestDownloadFile_that_stalls_ends(t *testing.T) {
+	b := newBench(t, sandbox.Config{})
+	b.deps.IdleTimeout = 200 * time.Millisecond
+	c := connect(t, b)
+	for _, id := range []minimax.ID{sandbox.SeedVideo, sandbox.SeedVoice} { // from its URL, through the API
+		for _, fault := range []sandbox.Fault{{StallAfter: 1}, {StallAfter: 10_000}, {Status: 503, Body: "x", StallAfter: 1}} {
+			b.sandbox.Misbehave(id, fault)
+			failing(t, c, "download_file", `{"file_id":"`+string(id)+`"}`)
+			if names := b.saved(t); len(names) != 0 {
+				t.Errorf("left behind: %v", names)
+			}
+		}
+	}
+}
+
+func TestLinks_can_be_followed(t *testing.T) {
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"file":{"file_id":1,"filename":"a.mp4","download_url":"www.downloadurl.com/a?x=1&y=2"}}`)
+	}))
+	defer gateway.Close()
+	b := newBench(t, sandbox.Config{})
+	b.api.BaseURL = gateway.URL
+	b.deps.LinkOnly = true
+	c := connect(t, b)
+	for tool, want := range map[string]string{"retrieve_file": "https://www.downloadurl.com/a?x=1&y=2", "download_file": "https://www.downloadurl.com/a?x=1&y=2"} {
+		if uris := links(call(t, c, tool, `{"file_id":"1"}`)); len(uris) != 1 || uris[0] != want {
+			t.Errorf("%s links to %v", tool, uris)
+		}
 	}
 }
 

@@ -22,6 +22,16 @@ type pathError struct {
 func (e *pathError) Error() string { return e.err.Error() }
 func (e *pathError) Unwrap() error { return e.err }
 
+// retitle says of an API error what it was that failed for the caller.
+func retitle(op string, err error) error {
+	if api, ok := errors.AsType[*minimax.Error](err); ok {
+		titled := *api
+		titled.Op = op
+		return &titled
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
 // explain words an error for an agent that has nothing else to go by: what
 // failed, why, and what to do next. It is the one place where errors get their
 // advice.
@@ -75,17 +85,20 @@ func nextAfterAPI(e *minimax.Error) string {
 	case errors.Is(e, minimax.ErrRefused):
 		return retryWont
 	case errors.Is(e, minimax.ErrInvalid) && strings.Contains(e.Message, "purpose"):
-		return "The purposes list_files can ask for are " + strings.Join(minimax.ListablePurposes(), ", ") + ". " + retryWont
+		return "The purposes list_files can ask for are " + strings.Join(minimax.ListablePurposes(), ", ") +
+			"; a generated video is found by the file_id that its task returned. " + retryWont
 	case errors.Is(e, minimax.ErrInvalid):
-		return "Check the arguments. " + retryWont
+		return "Check the arguments: a file_id is a string of digits, from list_files or from a finished generation task. " + retryWont
 	case e.HTTPStatus >= 300 && e.HTTPStatus < 400:
 		return "The user can set MINIMAX_API_HOST to the address it redirects to. " + retryWont
 	case e.RetryAfter > 0:
 		return fmt.Sprintf("Wait %s and call again.", waitFor(e.RetryAfter))
 	case e.Retryable():
 		return retryHelps
+	case e.Code == 0 && e.HTTPStatus < 300:
+		return fmt.Sprintf("Either %s is not a MiniMax API, or it has changed: the user can check MINIMAX_API_HOST. %s", e.Host, retryWont)
 	}
-	return retryWont
+	return "The user can look the code up in MiniMax's documentation, or give the Trace-Id to its support. " + retryWont
 }
 
 // regionAdvice explains the commonest failure there is: a good key, sent to
@@ -131,6 +144,8 @@ func nextAfterPath(e *pathError) string {
 	switch {
 	case errors.Is(e, storage.ErrOutside):
 		return fmt.Sprintf("Files are saved below %s only, and links out of it are not followed. Pass a path relative to it, such as %q, or leave path out.", e.dir, "videos/clip.mp4")
+	case errors.Is(e, storage.ErrNotAPath):
+		return fmt.Sprintf("Pass a path relative to %s, such as %q, or leave path out.", e.dir, "videos/clip.mp4")
 	case errors.As(e, &name):
 		return fmt.Sprintf("Pass path with %q in its place, or leave path out.", name.Suggest)
 	case errors.Is(e, storage.ErrExists):

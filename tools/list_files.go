@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,7 +18,7 @@ import (
 type listIn struct {
 	Purpose      string `json:"purpose"`
 	NameContains string `json:"name_contains"`
-	CreatedAfter string `json:"created_after"`
+	CreatedAfter int64  `json:"created_after"` // Unix seconds
 	Limit        int    `json:"limit"`
 	Cursor       string `json:"cursor"`
 }
@@ -38,6 +37,7 @@ type failedPurpose struct {
 }
 
 const (
+	defaultPage  = 20
 	maxPage      = 100
 	maxPageBytes = 7500 // of JSON, so that no page is a burden to read
 )
@@ -52,9 +52,9 @@ func listFiles(d Deps) Tool {
 		Params: []Param{
 			{Name: "purpose", Description: "Only files of this purpose: " + strings.Join(minimax.ListablePurposes(), ", ") + "."},
 			{Name: "name_contains", Description: "Only files whose filename contains this text, in upper or lower case."},
-			{Name: "created_after", Description: "Only files created after this time: RFC 3339 (2026-09-23T10:00:00Z), a date, or Unix seconds."},
-			{Name: "limit", Type: Integer, Min: 1, Max: maxPage, Default: 20, Description: "How many files at most; a page also ends at about 8 kB."},
-			{Name: "cursor", Description: "next_cursor of the previous list_files call; the filters are in it."},
+			{Name: "created_after", Type: Time, Description: "Only files created after this time: RFC 3339 (2026-09-23T10:00:00Z), a date, or Unix seconds."},
+			{Name: "limit", Type: Integer, Min: 1, Max: maxPage, Default: defaultPage, Description: "How many files at most; a page also ends at about 8 kB."},
+			{Name: "cursor", Description: "next_cursor of the previous list_files call; filters and limit are in it."},
 		},
 		Hints: Hints{ReadOnly: true, Idempotent: true, OpenWorld: true},
 	}, func(ctx context.Context, in listIn) (listOut, error) { return list(ctx, d, in) })
@@ -65,10 +65,11 @@ func list(ctx context.Context, d Deps, in listIn) (listOut, error) {
 	if err != nil {
 		return listOut{}, err
 	}
-	p := &page{from: from, after: in.Cursor != "", nameContains: strings.ToLower(from.NameContains), limit: in.Limit, seen: map[minimax.ID]struct{}{}}
-	purposes := minimax.ListablePurposes()
-	if from.Purpose != "" {
-		purposes = []string{from.Purpose}
+	p := &page{from: from, after: in.Cursor != "", nameContains: strings.ToLower(from.NameContains), limit: from.Limit}
+	purposes := []string{from.Purpose}
+	if from.Purpose == "" {
+		purposes = minimax.ListablePurposes()
+		p.seen = map[minimax.ID]struct{}{}
 	}
 	failed, err := p.gather(ctx, d.Files, purposes)
 	if err != nil {
@@ -80,14 +81,7 @@ func list(ctx context.Context, d Deps, in listIn) (listOut, error) {
 // startOf is the point to list from: that of the cursor, or the newest file
 // under the filters of a first call.
 func startOf(in listIn, key []byte) (cursor, error) {
-	asked := cursor{Purpose: in.Purpose, NameContains: in.NameContains}
-	if in.CreatedAfter != "" {
-		after, err := parseTime(in.CreatedAfter)
-		if err != nil {
-			return cursor{}, &usageError{sentence("list_files: " + err.Error())}
-		}
-		asked.CreatedAfter = after
-	}
+	asked := cursor{Purpose: in.Purpose, NameContains: in.NameContains, CreatedAfter: in.CreatedAfter, Limit: cmp.Or(in.Limit, defaultPage)}
 	if in.Cursor == "" {
 		return asked, nil
 	}
@@ -106,6 +100,7 @@ func startOf(in listIn, key []byte) (cursor, error) {
 				"Pass the cursor alone to continue, or leave it out to start a new list.", filter.name, filter.has, filter.asked)}
 		}
 	}
+	from.Limit = cmp.Or(in.Limit, from.Limit)
 	return from, nil
 }
 
@@ -116,20 +111,8 @@ func nonZero(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-func parseTime(s string) (unix int64, err error) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
-		if at, err := time.Parse(layout, s); err == nil {
-			return at.Unix(), nil
-		}
-	}
-	return 0, fmt.Errorf("created_after %q is not a time. Pass one such as 2026-09-23T10:00:00Z, 2026-09-23 or 1790145841", truncate(s, 40))
-}
-
-// A page collects the newest files after a point, from several lists at once,
-// holding no more of them than it shows.
+// A page collects the newest files after a point, from several lists at once.
+// It holds the records it shows, and of the others an id at most.
 type page struct {
 	from         cursor
 	after        bool // there is a point; else the page is the first
@@ -137,7 +120,7 @@ type page struct {
 	limit        int
 
 	mu    sync.Mutex
-	seen  map[minimax.ID]struct{} // a gateway that ignores purpose lists everything each time
+	seen  map[minimax.ID]struct{} // of several lists: a gateway that ignores purpose sends all each time
 	total int
 	files []minimax.File // sorted, at most limit+1
 }
@@ -165,19 +148,24 @@ func (p *page) gather(ctx context.Context, files Files, purposes []string) ([]fa
 			failed = append(failed, failedPurpose{purposes[i], explain(err)})
 		}
 	}
-	if len(failed) == len(purposes) {
-		return nil, errs[0]
+	if len(failed) < len(purposes) {
+		return failed, nil
 	}
-	return failed, nil
+	if len(purposes) > 1 {
+		return nil, retitle("list files", errs[0])
+	}
+	return nil, errs[0]
 }
 
 func (p *page) add(f minimax.File) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, again := p.seen[f.ID]; again {
-		return
+	if p.seen != nil {
+		if _, again := p.seen[f.ID]; again {
+			return
+		}
+		p.seen[f.ID] = struct{}{}
 	}
-	p.seen[f.ID] = struct{}{}
 	if f.CreatedAt <= p.from.CreatedAfter && p.from.CreatedAfter != 0 ||
 		!strings.Contains(strings.ToLower(f.Filename), p.nameContains) {
 		return
@@ -201,7 +189,8 @@ func newestFirst(a, b minimax.File) int {
 
 func (p *page) out(failed []failedPurpose, key []byte) listOut {
 	out := listOut{Files: []record{}, Total: p.total, FailedPurposes: failed}
-	size := 0
+	failures, _ := json.Marshal(failed) // strings
+	size := len(failures)
 	for i, f := range p.files {
 		r := recordOf(f)
 		entry, _ := json.Marshal(r) // strings and numbers

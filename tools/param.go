@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"minimax-files-mcp/minimax"
 )
@@ -19,7 +20,7 @@ type Param struct {
 	Description string // names the tool that yields the value, where one does
 	Required    bool
 	Min, Max    int // of an integer
-	Default     any
+	Default     any // told to clients; the function applies it
 }
 
 // ParamType is what a param takes.
@@ -30,6 +31,7 @@ const (
 	String ParamType = iota
 	Integer
 	FileID // a string in the schema; an integer is taken too, and kept exact
+	Time   // a string in the schema; Unix seconds are taken as a number too
 )
 
 // MarshalJSON is the param's JSON Schema.
@@ -115,8 +117,6 @@ func (t Tool) decode(raw json.RawMessage) (json.RawMessage, error) {
 			args[p.Name] = value
 		case p.Required:
 			return nil, fail("%s is missing. Pass %s. %s", p.Name, t.example(), p.Description)
-		case p.Default != nil:
-			args[p.Name] = p.Default
 		}
 	}
 	return json.Marshal(args)
@@ -160,16 +160,38 @@ func (p Param) readText(s string) (any, error) {
 			return nil, fmt.Errorf("must be a whole number from %d to %d, not %s", p.Min, p.Max, truncate(s, 40))
 		}
 		return int(n), nil
+	case Time:
+		return readTime(s)
 	default:
 		return s, nil
 	}
 }
 
-func (p Param) typeName() string {
-	if p.Type == Integer {
-		return fmt.Sprintf("a whole number from %d to %d", p.Min, p.Max)
+// readTime returns Unix seconds.
+func readTime(s string) (any, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		if n >= 1e11 { // in seconds that is the year 5138
+			return nil, fmt.Errorf("must be in seconds, and %d looks like milliseconds", n)
+		}
+		return n, nil
 	}
-	return `a string, such as "176844028768320"`
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.Unix(), nil
+		}
+	}
+	return nil, fmt.Errorf("must be a time, such as 2026-09-23T10:00:00Z, 2026-09-23 or 1790145841, not %q", truncate(s, 40))
+}
+
+func (p Param) typeName() string {
+	switch p.Type {
+	case Integer:
+		return fmt.Sprintf("a whole number from %d to %d", p.Min, p.Max)
+	case Time:
+		return "a time, such as 2026-09-23T10:00:00Z"
+	default:
+		return `a string, such as "176844028768320"`
+	}
 }
 
 // example is a call's smallest right arguments.

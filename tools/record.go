@@ -1,6 +1,8 @@
 package tools
 
 import (
+	"path"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -43,3 +45,25 @@ func recordOf(f minimax.File) record {
 // asData bounds text from the API and drops from it what can't be seen: it is
 // shown to a model, and must not be able to smuggle anything past a person.
 func asData(s string) string { return truncate(storage.Visible(s), 255) }
+
+// types are those of the files MiniMax takes and makes. The system's own table
+// differs from one to the next, and may be missing.
+var types = map[string]string{
+	".aac": "audio/aac", ".flac": "audio/flac", ".m4a": "audio/mp4", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".opus": "audio/ogg", ".wav": "audio/wav",
+	".avi": "video/x-msvideo", ".mkv": "video/x-matroska", ".mov": "video/quicktime", ".mp4": "video/mp4", ".webm": "video/webm",
+	".heic": "image/heic", ".heif": "image/heif", ".jpeg": "image/jpeg", ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp",
+	".json": "application/json", ".tar": "application/x-tar", ".txt": "text/plain", ".zip": "application/zip",
+}
+
+func typeByName(name string) string {
+	if kind, ok := types[strings.ToLower(path.Ext(name))]; ok {
+		return kind
+	}
+	return "application/octet-stream"
+}
+
+// isMedia reports a name whose file can't be text.
+func isMedia(name string) bool {
+	kind, _, _ := strings.Cut(typeByName(name), "/")
+	return kind == "audio" || kind == "video" || kind == "image"
+}

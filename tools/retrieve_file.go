@@ -2,9 +2,6 @@ package tools
 
 import (
 	"context"
-	"mime"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -20,6 +17,7 @@ type retrieveOut struct {
 	File      record            `json:"file"`
 	BaseResp  *minimax.BaseResp `json:"base_resp,omitempty"`
 	ExpiresAt string            `json:"expires_at,omitempty" jsonschema:"when download_url stops working"`
+	uri       string            // of the link
 }
 
 func retrieveFile(d Deps) Tool {
@@ -35,7 +33,11 @@ func retrieveFile(d Deps) Tool {
 		if err != nil {
 			return retrieveOut{}, err
 		}
-		return retrieveOut{recordOf(got.File), got.BaseResp, expiry(got.File)}, nil
+		if got.BaseResp != nil {
+			got.BaseResp.StatusMsg = asData(got.BaseResp.StatusMsg)
+		}
+		uri, _ := d.Fetch.Normalize(got.File.DownloadURL) // one that can't be used is no link
+		return retrieveOut{recordOf(got.File), got.BaseResp, expiry(got.File), uri}, nil
 	})
 }
 
@@ -52,20 +54,10 @@ func expiry(f minimax.File) string {
 	return ""
 }
 
-func (out retrieveOut) link() (mcp.ResourceLink, bool) { return fileLink(out.File) }
-
-// fileLink points at a record's download URL.
-func fileLink(r record) (mcp.ResourceLink, bool) {
-	if r.DownloadURL == "" {
+func (out retrieveOut) link() (mcp.ResourceLink, bool) {
+	if out.uri == "" {
 		return mcp.ResourceLink{}, false
 	}
-	return mcp.NewResourceLink(r.DownloadURL, r.Filename, "Temporary download URL of file "+r.FileID, typeByName(r.Filename)), true
-}
-
-func typeByName(name string) string {
-	kind, _, _ := strings.Cut(mime.TypeByExtension(path.Ext(name)), ";")
-	if kind == "" {
-		return "application/octet-stream"
-	}
-	return kind
+	r := out.File
+	return mcp.NewResourceLink(out.uri, r.Filename, "Temporary download URL of file "+r.FileID, typeByName(r.Filename)), true
 }

@@ -57,7 +57,7 @@ func TestRetrieveFile_without_a_URL_has_no_link(t *testing.T) {
 func TestLargestID(t *testing.T) {
 	const id = "9223372036854775807"
 	b := newBench(t, sandbox.Config{Empty: true})
-	b.sandbox.Add(sandbox.NewFile{ID: id, Filename: "output_aigc.mp4", Purpose: "video_generation", Content: []byte("x")})
+	b.sandbox.Add(sandbox.NewFile{ID: id, Filename: "output_aigc.mp4", Purpose: "video_generation", Content: []byte("\x00x")})
 	b.sandbox.Add(sandbox.NewFile{ID: "9223372036854775806", Filename: "a.txt", Purpose: "t2a_async_input", Content: []byte("y")})
 	c := connect(t, b)
 	for _, as := range []string{`"` + id + `"`, id} {

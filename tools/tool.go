@@ -36,6 +36,8 @@ type Deps struct {
 	Dir      *storage.Dir
 	LinkOnly bool  // download_file answers with a link and saves nothing
 	MaxBytes int64 // of a download; 0 means no bound
+	// IdleTimeout is how long a download may go without a byte; 60 s if 0.
+	IdleTimeout time.Duration
 	// CursorKey authenticates the cursors given to a caller. It must be the
 	// same after a restart, and differ between callers.
 	CursorKey func(context.Context) []byte

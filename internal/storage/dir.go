@@ -21,10 +21,11 @@ import (
 
 // What a caller may want to tell apart, with [errors.Is].
 var (
-	ErrOutside = errors.New("the path leads out of the allowed directory")
-	ErrExists  = errors.New("another file has that name")
-	ErrFull    = errors.New("the disk is full")
-	ErrDenied  = errors.New("the directory can't be written to")
+	ErrOutside  = errors.New("the path leads out of the allowed directory")
+	ErrExists   = errors.New("another file has that name")
+	ErrNotAPath = errors.New("a path is wanted, and neither ~ nor a URL is one")
+	ErrFull     = errors.New("the disk is full")
+	ErrDenied   = errors.New("the directory can't be written to")
 )
 
 // A NameError is a name that would be a trap on some system. Suggest is a name
@@ -32,7 +33,10 @@ var (
 type NameError struct{ Name, Suggest string }
 
 func (e *NameError) Error() string {
-	return fmt.Sprintf("the name %.80q has characters or a form that is not safe for a file", e.Name)
+	if len(e.Name) > maxName {
+		return fmt.Sprintf("the name %.40q… is %d bytes long, and %d are possible", e.Name, len(e.Name), maxName)
+	}
+	return fmt.Sprintf("the name %q has characters or a form that is not safe for a file", e.Name)
 }
 
 // A Dir is a directory that files are put in, and nothing outside of it. It is
@@ -44,6 +48,8 @@ type Dir struct {
 
 	mu   sync.Mutex
 	root *os.Root // nil until it is needed
+
+	publishing sync.Mutex // where the file system has no links
 }
 
 // NewDir names a directory without touching the disk.
@@ -55,12 +61,18 @@ func NewDir(path string) (*Dir, error) {
 	return &Dir{path: abs}, nil
 }
 
-// open makes the directory if need be.
+// open makes the directory if need be, and makes it again if somebody tidied
+// it away while the server ran.
 func (d *Dir) open() (*os.Root, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.root != nil {
-		return d.root, nil
+		held, err := d.root.Stat(".")
+		there, err2 := os.Stat(d.path)
+		if err == nil && err2 == nil && os.SameFile(held, there) {
+			return d.root, nil
+		}
+		d.root = nil // not closed: somebody may be writing by it still
 	}
 	if err := os.MkdirAll(d.path, 0o755); err != nil {
 		return nil, translate(err)
@@ -97,6 +109,9 @@ func (d *Dir) Join(name string) string { return filepath.Join(d.path, filepath.F
 func (d *Dir) Resolve(asked, base string) (string, error) {
 	if strings.ContainsRune(asked, 0) {
 		return "", &NameError{asked, CleanName(asked, base)}
+	}
+	if asked == "~" || strings.HasPrefix(asked, "~/") || strings.Contains(asked, "://") {
+		return "", ErrNotAPath
 	}
 	asked = filepath.FromSlash(asked)
 	wantsDir := strings.HasSuffix(asked, string(filepath.Separator))
@@ -201,11 +216,12 @@ func (d *Dir) Create(name string) (*File, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	return &File{root: root, file: f, temp: temp, name: name}, nil
+	return &File{dir: d, root: root, file: f, temp: temp, name: name}, nil
 }
 
 // A File is being written. It ends with Commit or Abort.
 type File struct {
+	dir        *Dir
 	root       *os.Root
 	file       *os.File
 	temp, name string
@@ -231,7 +247,11 @@ func (f *File) Commit() error {
 	if err := f.publish(); err != nil {
 		return translate(err)
 	}
-	return f.syncParent()
+	if err := f.syncParents(); err != nil {
+		f.root.Remove(f.name) // it was ours a moment ago, and is not durable
+		return translate(err)
+	}
+	return nil
 }
 
 // publish links, because unlike a rename a link never replaces a file.
@@ -241,24 +261,33 @@ func (f *File) publish() error {
 		return err
 	}
 	// Some file systems (exFAT, many network ones) have no links. What is lost
-	// there is only the guard against a file that appears in this instant.
+	// there is only the guard against a file that another process makes in
+	// this instant.
+	f.dir.publishing.Lock()
+	defer f.dir.publishing.Unlock()
 	if _, err := f.root.Lstat(f.name); err == nil {
 		return fs.ErrExist
 	}
 	return f.root.Rename(f.temp, f.name)
 }
 
-// syncParent makes the new name durable, where the system lets a directory be synced.
-func (f *File) syncParent() error {
-	dir, err := f.root.Open(filepath.Dir(f.name))
-	if err != nil {
-		return nil
+// syncParents makes the new name durable, and the directories on the way to
+// it, where the system lets a directory be synced.
+func (f *File) syncParents() error {
+	for parent := filepath.Dir(f.name); ; parent = filepath.Dir(parent) {
+		dir, err := f.root.Open(parent)
+		if err != nil {
+			return nil // it can be written to but not read, so not synced
+		}
+		err = dir.Sync()
+		dir.Close()
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !isInvalid(err) {
+			return err
+		}
+		if parent == "." {
+			return nil
+		}
 	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !isInvalid(err) {
-		return translate(err)
-	}
-	return nil
 }
 
 // Abort removes what was written. It may be called after Commit failed.
@@ -267,19 +296,26 @@ func (f *File) Abort() {
 	f.root.Remove(f.temp)
 }
 
-// translate maps what the system says to this package's errors, keeping the cause.
+// translate maps what the system says to this package's errors. What is left
+// keeps its cause, without the names of temporary files.
 func translate(err error) error {
+	var pathErr *fs.PathError
+	var linkErr *os.LinkError
 	switch {
 	case err == nil:
 		return nil
 	case isFull(err):
-		return fmt.Errorf("%w (%w)", ErrFull, err)
+		return ErrFull
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w (%w)", ErrDenied, err)
+		return ErrDenied
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%w (%w)", ErrExists, err)
+		return ErrExists
 	case strings.Contains(err.Error(), "path escapes from parent"): // os has no error value for it
-		return fmt.Errorf("%w (%w)", ErrOutside, err)
+		return ErrOutside
+	case errors.As(err, &pathErr):
+		return pathErr.Err
+	case errors.As(err, &linkErr):
+		return linkErr.Err
 	}
 	return err
 }

@@ -146,6 +146,11 @@ func TestDir_Resolve(t *testing.T) {
 			t.Errorf("Resolve(%q) = %q, %v; want %q", asked, got, err, want)
 		}
 	}
+	for _, asked := range []string{"~", "~/x.mp4", "file:///tmp/x.mp4", "https://example.org/x.mp4"} {
+		if got, err := d.Resolve(asked, "base.mp4"); !errors.Is(err, storage.ErrNotAPath) {
+			t.Errorf("Resolve(%q) = %q, %v; want ErrNotAPath", asked, got, err)
+		}
+	}
 	for _, asked := range []string{"../x.mp4", "a/../../x.mp4", "/etc/passwd", d.Path() + "-evil/x.mp4", "..", filepath.Dir(d.Path())} {
 		if got, err := d.Resolve(asked, "base.mp4"); !errors.Is(err, storage.ErrOutside) {
 			t.Errorf("Resolve(%q) = %q, %v; want ErrOutside", asked, got, err)
@@ -196,6 +201,22 @@ func TestDir_links_lead_nowhere(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(outside); len(left) != 0 {
 		t.Errorf("outside there is now %v", left)
+	}
+}
+
+func TestDir_that_was_removed_is_made_again(t *testing.T) {
+	d := newDir(t)
+	if err := put(t, d, "a.mp4", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(d.Path()); err != nil {
+		t.Skipf("an open directory can't be removed here: %v", err)
+	}
+	if err := put(t, d, "b.mp4", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if got := entries(t, d); len(got) != 1 || got[0] != "b.mp4" {
+		t.Errorf("%v", got)
 	}
 }
 

@@ -68,20 +68,40 @@ func Visible(s string) string {
 	}, s)
 }
 
-// shorten cuts the stem, at a whole character, so that the name fits.
+// AddSuffix puts a suffix between the stem and the extension of a clean name,
+// and shortens the stem where the name would get too long.
+func AddSuffix(name, suffix string) string {
+	stem, ext := splitExt(name)
+	return cut(stem, maxName-len(suffix)-len(ext)) + suffix + ext
+}
+
+// shorten cuts the stem so that the name fits.
 func shorten(name string) string {
 	if len(name) <= maxName {
 		return name
 	}
-	ext := path.Ext(name)
-	if len(ext) > 20 {
+	stem, ext := splitExt(name)
+	return cut(stem, maxName-len(ext)) + ext
+}
+
+// splitExt finds the extension, if it is of a length extensions have.
+func splitExt(name string) (stem, ext string) {
+	if ext = path.Ext(name); len(ext) > 20 || len(ext) == len(name) {
 		ext = ""
 	}
-	stem := name[:maxName-len(ext)]
-	for !utf8.ValidString(stem) {
-		stem = stem[:len(stem)-1]
+	return strings.TrimSuffix(name, ext), ext
+}
+
+// cut shortens s to at most so many bytes, at a whole character.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
 	}
-	return strings.TrimRight(stem, " .") + ext
+	s = s[:max(0, most)]
+	for !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return strings.TrimRight(s, " .")
 }
 
 // isReserved reports names that Windows keeps for devices, with any extension.

@@ -52,6 +52,19 @@ func TestCleanName(t *testing.T) {
 	}
 }
 
+func TestAddSuffix(t *testing.T) {
+	for _, tt := range []struct{ name, suffix, want string }{
+		{"output_aigc.mp4", "-7", "output_aigc-7.mp4"},
+		{"file", "-7", "file-7"},
+		{strings.Repeat("x", 200), "-7", strings.Repeat("x", 198) + "-7"},
+		{strings.Repeat("映", 65) + ".mp4", "-77777", strings.Repeat("映", 63) + "-77777.mp4"},
+	} {
+		if got := storage.AddSuffix(tt.name, tt.suffix); got != tt.want || len(got) > 200 {
+			t.Errorf("AddSuffix(%q, %q) = %q, want %q", tt.name, tt.suffix, got, tt.want)
+		}
+	}
+}
+
 // holdsClean is what every clean name promises.
 func holdsClean(t interface{ Errorf(string, ...any) }, in string) {
 	got := storage.CleanName(in, "fallback")

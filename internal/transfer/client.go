@@ -17,9 +17,11 @@ import (
 // A Client fetches from the hosts that download URLs point at. Those come from
 // an API's answer, so they are not trusted: only https and only public
 // addresses, checked on the address that is dialled, after every redirect too.
-// It carries no key, no cookies and no Referer.
+// Behind a proxy, which dials instead, addresses are checked and names are the
+// proxy's to judge. It carries no key, no cookies and no Referer.
 type Client struct {
 	http     *http.Client
+	guard    *ssrf.Guardian
 	loopback bool
 }
 
@@ -35,11 +37,12 @@ func NewClient(allowLoopback bool) *Client {
 		}
 	}
 	plain := &net.Dialer{Timeout: 10 * time.Second}
-	guarded := &net.Dialer{Timeout: 10 * time.Second, Control: ssrf.New(allowed...).Safe}
+	guard := ssrf.New(allowed...)
+	guarded := &net.Dialer{Timeout: 10 * time.Second, Control: guard.Safe}
 	var proxies sync.Map // addresses of proxies the environment named; they may be private
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 would put every range on one connection
-	c := &Client{loopback: allowLoopback}
+	c := &Client{guard: guard, loopback: allowLoopback}
 	c.http = &http.Client{
 		Transport: &http.Transport{
 			Proxy: func(r *http.Request) (*url.URL, error) {
@@ -90,7 +93,10 @@ func hostPort(u *url.URL) string {
 
 // permit checks what can be checked before dialling.
 func (c *Client) permit(u *url.URL) error {
+	ip, err := netip.ParseAddr(u.Hostname())
 	switch {
+	case err == nil && c.guard.SafeAddr(ip) != nil:
+		return &Error{Kind: Forbidden, Host: u.Host, Err: errNotPublic}
 	case u.User != nil:
 		return &Error{Kind: Forbidden, Host: u.Host, Err: errors.New("its URL has a user name or password")}
 	case u.Scheme == "https":
@@ -108,6 +114,19 @@ func isLoopback(host string) bool {
 
 // errUnreadable does not repeat the URL, which is signed.
 var errUnreadable = &Error{Kind: Forbidden, Err: errors.New("the download URL can't be read")}
+
+var errNotPublic = errors.New("it is not a public https address")
+
+// Normalize returns a download URL as this client would use it: with the scheme
+// that some lack, and https where it says http. It fails where the client would
+// refuse to go.
+func (c *Client) Normalize(raw string) (string, error) {
+	u, err := c.parse(raw)
+	if err != nil {
+		return "", err
+	}
+	return u.String(), nil
+}
 
 // parse reads a download URL as APIs write them: some lack a scheme, and some
 // say http where the host refuses it.

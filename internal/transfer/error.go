@@ -46,7 +46,11 @@ func (e *Error) Error() string {
 	case Broken:
 		fmt.Fprintf(&b, "the download from %s broke off", e.Host)
 	case Stalled:
-		fmt.Fprintf(&b, "the download from %s stalled", e.Host)
+		b.WriteString("the download")
+		if e.Host != "" { // it can stall before anybody answers
+			b.WriteString(" from " + e.Host)
+		}
+		b.WriteString(" stalled")
 	case Corrupt:
 		fmt.Fprintf(&b, "the bytes from %s are not the file's", e.Host)
 	case TooLarge:

@@ -57,7 +57,7 @@ func (s URL) Open(ctx context.Context) (*Object, error) {
 	host := resp.Request.URL.Host
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		head, _ := io.ReadAll(io.LimitReader(resp.Body, sniffLength))
+		head, _ := io.ReadAll(io.LimitReader(resp.Body, sniffLength)) // as much of it as comes
 		return nil, &Error{Kind: Refused, Host: host, Status: resp.StatusCode, Err: describe(head)}
 	}
 	return &Object{Body: resp.Body, Size: resp.ContentLength, Header: resp.Header, Host: host}, nil
@@ -68,15 +68,18 @@ func notOpened(ctx context.Context, host string, err error) error {
 	if refused, ok := errors.AsType[*Error](err); ok {
 		return refused
 	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errIdle) {
+	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
+	if strings.Contains(err.Error(), "://") { // a redirect that can't be read is quoted
+		err = errors.New("its answer is malformed")
+	}
 	for _, guard := range []error{ssrf.ErrProhibitedNetwork, ssrf.ErrProhibitedPort, ssrf.ErrProhibitedIP} {
 		if errors.Is(err, guard) {
-			return &Error{Kind: Forbidden, Host: host, Err: errors.New("it is not a public https address")}
+			return &Error{Kind: Forbidden, Host: host, Err: errNotPublic}
 		}
 	}
 	return &Error{Kind: Unreachable, Host: host, Err: err}
@@ -97,6 +100,8 @@ func describe(head []byte) error {
 		return errors.New("an HTML page")
 	case bytes.HasPrefix(trimmed, []byte("{")):
 		return fmt.Errorf("JSON: %.200q", trimmed)
+	case len(trimmed) > 0 && isText(trimmed):
+		return fmt.Errorf("text: %.200q", trimmed)
 	}
 	return nil
 }

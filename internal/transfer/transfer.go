@@ -34,8 +34,14 @@ type Sink interface {
 
 // Options say how to run a transfer.
 type Options struct {
+	// Size is the object's, in bytes, for an answer that does not tell; 0 means
+	// not known.
+	Size int64
 	// MaxBytes bounds the object; 0 means no bound.
 	MaxBytes int64
+	// Media says that the object is audio, video or an image, so that text is
+	// an error in its place.
+	Media bool
 	// IdleTimeout is how long no byte may come; 60 s if 0. There is no total one.
 	IdleTimeout time.Duration
 	// Progress, if set, hears after each write how many bytes are there and how
@@ -56,7 +62,7 @@ const (
 	sniffLength = 3072    // what mimetype reads
 )
 
-// ErrIdle is the cause of a transfer that stalled.
+// errIdle is the cause of a transfer that stalled.
 var errIdle = errors.New("no byte came in time")
 
 // Run moves the source's object into the sink that create returns for it.
@@ -65,27 +71,33 @@ var errIdle = errors.New("no byte came in time")
 func Run(ctx context.Context, src Source, create func(*Object) (Sink, error), opts Options) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	obj, err := src.Open(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	defer obj.Body.Close()
-	if opts.MaxBytes > 0 && obj.Size > opts.MaxBytes {
-		return Result{}, tooLarge(obj, opts)
-	}
 	idle := opts.IdleTimeout
 	if idle == 0 {
 		idle = time.Minute
 	}
-	body := &idleReader{obj.Body, idle, time.AfterFunc(idle, func() { cancel(errIdle) })}
-	defer body.timer.Stop()
-
+	timer := time.AfterFunc(idle, func() { cancel(errIdle) })
+	defer timer.Stop()
+	obj, err := src.Open(ctx)
+	if err != nil {
+		if _, known := errors.AsType[*Error](err); !known && errors.Is(context.Cause(ctx), errIdle) {
+			err = &Error{Kind: Stalled, Err: errIdle}
+		}
+		return Result{}, err
+	}
+	defer obj.Body.Close()
+	if obj.Size < 0 && opts.Size > 0 {
+		obj.Size = opts.Size
+	}
+	if opts.MaxBytes > 0 && obj.Size > opts.MaxBytes {
+		return Result{}, tooLarge(obj, opts)
+	}
+	body := &idleReader{obj.Body, idle, timer}
 	buf := make([]byte, bufferSize)
 	head, err := io.ReadFull(body, buf[:sniffLength])
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return Result{}, broken(ctx, obj, 0, err)
 	}
-	if err := disguised(obj, buf[:head]); err != nil {
+	if err := disguised(obj, buf[:head], opts); err != nil {
 		return Result{}, err
 	}
 	sink, err := create(obj)
@@ -176,19 +188,33 @@ func sizeInWords(n int64) string {
 }
 
 // disguised finds the error that was sent as if it were the object.
-func disguised(obj *Object, head []byte) error {
+func disguised(obj *Object, head []byte, opts Options) error {
+	if len(head) == 0 {
+		return &Error{Kind: Disguised, Host: obj.Host, Err: errors.New("nothing at all")}
+	}
 	if encoding := obj.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return &Error{Kind: Disguised, Host: obj.Host, Err: fmt.Errorf("it is encoded as %.40q, which was not asked for", encoding)}
 	}
 	kind := obj.Header.Get("Content-Type")
 	trimmed := bytes.TrimSpace(head)
 	looksLikeError := strings.HasPrefix(kind, "text/html") ||
+		opts.Media && isText(head) && (obj.Size < 0 || int64(len(head)) == min(obj.Size, sniffLength)) ||
 		bytes.HasPrefix(trimmed, []byte("{")) && bytes.Contains(head, []byte(`"base_resp"`)) ||
 		bytes.HasPrefix(trimmed, []byte("<")) && bytes.Contains(head, []byte("<Error>")) && bytes.Contains(head, []byte("<Code>"))
 	if !looksLikeError {
 		return nil
 	}
 	return &Error{Kind: Disguised, Host: obj.Host, Err: describe(head)}
+}
+
+// isText reports text of any sort: plain, JSON, XML, HTML.
+func isText(head []byte) bool {
+	for kind := mimetype.Detect(head); kind != nil; kind = kind.Parent() {
+		if kind.Is("text/plain") {
+			return true
+		}
+	}
+	return false
 }
 
 // idleReader puts off a timer at each read that brings something.

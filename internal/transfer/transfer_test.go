@@ -69,7 +69,7 @@ func (m *memory) Abort()        { m.aborted = true }
 func (m *memory) create(*transfer.Object) (transfer.Sink, error) { return m, nil }
 
 func TestRun(t *testing.T) {
-	for _, size := range []int64{0, 1, 3071, 3072, 3073, 1 << 20, 1<<20 + 1, 5 << 20} {
+	for _, size := range []int64{1, 3071, 3072, 3073, 1 << 20, 1<<20 + 1, 5 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r, sink := newRemote(t, size), &memory{}
 			last := int64(-1)
@@ -124,6 +124,11 @@ func TestRun_ends_in_the_object_or_in_nothing(t *testing.T) {
 		"JSON in place of the file":          {sandbox.Fault{Code: 1033, Message: "downstream"}, transfer.Disguised, "1033"},
 		"XML in place of the file":           {sandbox.Fault{Status: 200, ContentType: "application/xml", Body: "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"}, transfer.Disguised, "NoSuchKey"},
 		"HTML in place of the file":          {sandbox.Fault{Status: 200, ContentType: "text/html", Body: "<html>blocked</html>"}, transfer.Disguised, "HTML"},
+		"nothing in place of the file":       {sandbox.Fault{Status: 200}, transfer.Disguised, "nothing at all"},
+		"any JSON in place of a film":        {sandbox.Fault{Status: 200, Body: `{"error":1}`}, transfer.Disguised, `{\"error\":1}`},
+		"text in place of a film":            {sandbox.Fault{Status: 200, Body: "rate limited"}, transfer.Disguised, "rate limited"},
+		"a redirect that can't be read":      {sandbox.Fault{Redirect: "https://example.org/%zz?Signature=secret"}, transfer.Unreachable, "malformed"},
+		"an error body that stalls":          {sandbox.Fault{Status: 503, StallAfter: 1}, transfer.Refused, "503"},
 		"gzip that was not wanted":           {sandbox.Fault{GzipLie: true}, transfer.Disguised, "gzip"},
 		"endless":                            {sandbox.Fault{Endless: true}, transfer.TooLarge, "10 MB are allowed"},
 		"a redirect to http":                 {sandbox.Fault{Redirect: "http://example.org/x?Signature=secret"}, transfer.Forbidden, "not https"},
@@ -133,8 +138,8 @@ func TestRun_ends_in_the_object_or_in_nothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r, sink := newRemote(t, size), &memory{}
 			r.Misbehave(r.file.ID, tt.fault)
-			opts := transfer.Options{MaxBytes: 10_000_000}
-			if tt.kind == transfer.Stalled {
+			opts := transfer.Options{MaxBytes: 10_000_000, Media: true}
+			if tt.fault.StallAfter > 0 {
 				opts.IdleTimeout = 300 * time.Millisecond
 			}
 			_, err := transfer.Run(t.Context(), r.source, sink.create, opts)
@@ -187,6 +192,15 @@ func TestRun_refuses_before_it_stores(t *testing.T) {
 	})
 }
 
+func TestRun_checks_a_length_it_was_told(t *testing.T) {
+	r := newRemote(t, 2000)
+	r.Misbehave(r.file.ID, sandbox.Fault{NoLength: true, NoChecksum: true, CutAfter: 1500})
+	_, err := transfer.Run(t.Context(), r.source, (&memory{}).create, transfer.Options{Size: 2000})
+	if failed, ok := errors.AsType[*transfer.Error](err); !ok || failed.Kind != transfer.Broken {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestRun_stops_at_once_when_cancelled(t *testing.T) {
 	r, sink := newRemote(t, 1<<30), &memory{}
 	r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 1 << 20})
@@ -205,17 +219,18 @@ func TestClient_goes_to_public_https_hosts_only(t *testing.T) {
 		url      string
 		loopback bool
 	}{
-		"loopback by http":                {s.URL, false},
-		"loopback by https":               {strings.Replace(s.URL, "http", "https", 1), false},
-		"a name for loopback":             {strings.Replace(strings.Replace(s.URL, "http", "https", 1), "127.0.0.1", "localhost", 1), false},
-		"a private address":               {"https://192.168.1.1/x", false},
-		"a private address from loopback": {"https://10.0.0.1/x", true},
-		"Alibaba's metadata service":      {"https://100.100.100.200/x", true},
-		"an IPv6 form of a private one":   {"https://[::ffff:10.0.0.1]/x", true},
-		"another scheme":                  {"file:///etc/passwd", true},
-		"a user name":                     {"https://user:pw@example.org/x", false},
-		"no URL":                          {"", false},
-		"not a URL":                       {"https://%zz/Signature=secret", false},
+		"loopback by http":                     {s.URL, false},
+		"loopback by https":                    {strings.Replace(s.URL, "http", "https", 1), false},
+		"a name for loopback":                  {strings.Replace(strings.Replace(s.URL, "http", "https", 1), "127.0.0.1", "localhost", 1), false},
+		"a private address":                    {"https://192.168.1.1/x", false},
+		"a private address from loopback":      {"https://10.0.0.1/x", true},
+		"Alibaba's metadata service":           {"https://100.100.100.200/x", true},
+		"an IPv6 form of a private one":        {"https://[::ffff:10.0.0.1]/x", true},
+		"another scheme":                       {"file:///etc/passwd", true},
+		"a user name":                          {"https://user:pw@example.org/x", false},
+		"no URL":                               {"", false},
+		"a private address, as behind a proxy": {"https://169.254.169.254/x", false},
+		"not a URL":                            {"https://%zz/Signature=secret", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := transfer.NewClient(tt.loopback)

@@ -16,7 +16,8 @@ func readerGone(f *os.File) bool {
 	}
 	gone := false
 	_ = raw.Control(func(fd uintptr) {
-		poll := []unix.PollFd{{Fd: int32(fd)}}
+		// POLLOUT is not what is looked for, but macOS reports nothing unasked.
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		n, err := unix.Poll(poll, 0)
 		gone = err == nil && n > 0 && poll[0].Revents&(unix.POLLERR|unix.POLLHUP|unix.POLLNVAL) != 0
 	})

@@ -124,9 +124,9 @@ func (c *stdioConn) read(ctx context.Context) error {
 			case next.err != nil:
 				return fmt.Errorf("stdio: read: %w", next.err)
 			case next.tooLong:
-				c.respond(failure(mcp.INVALID_REQUEST, fmt.Sprintf("a message of more than %d bytes was refused", c.maxLine())))
+				c.respond(ctx.Done(), failure(mcp.INVALID_REQUEST, fmt.Sprintf("a message of more than %d bytes was refused", c.maxLine())))
 			default:
-				c.dispatch(ctx, subscriptions, next.text)
+				c.dispatch(ctx, subscriptions, bytes.TrimSpace(next.text))
 			}
 		}
 	}
@@ -141,28 +141,27 @@ func (c *stdioConn) maxLine() int {
 
 // dispatch starts what a message asks for.
 func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
+	refuse := func(code int, why string) { c.respond(ctx.Done(), failure(code, why)) }
 	var msg message
-	switch err := json.Unmarshal(text, &msg); {
-	case err == nil:
-	case !json.Valid(text):
-		c.respond(failure(mcp.PARSE_ERROR, "the line is not JSON"))
-		return
-	case text[0] == '[':
-		c.respond(failure(mcp.INVALID_REQUEST, "batches are not supported: send one message per line"))
-		return
-	default:
-		// Some field is of another type than routing expects; mcp-go says which.
-	}
+	err := json.Unmarshal(text, &msg) // of a field of an unexpected type, mcp-go says which
 	switch {
-	case msg.Method == "" && msg.ID != nil && isResponse(text):
+	case !json.Valid(text):
+		refuse(mcp.PARSE_ERROR, "the line is not JSON")
+	case text[0] == '[':
+		refuse(mcp.INVALID_REQUEST, "batches are not supported: send one message per line")
+	case text[0] == '{' && msg.Method == "" && isResponse(text):
 		// To a request of ours, and we have sent none.
+	case text[0] != '{', err == nil && msg.Method == "":
+		refuse(mcp.INVALID_REQUEST, "the line is JSON, but not a JSON-RPC message")
 	case msg.Method == string(mcp.MethodNotificationCancelled):
 		c.cancelRequest(msg.Params.RequestID)
 	case len(msg.ID) == 0:
 		c.handle(ctx, text)
 	case msg.Method == string(mcp.MethodInitialize):
 		// What follows may rely on it, so it is not run beside them.
-		c.answer(ctx, msg.ID, text)
+		c.answer(ctx, ctx.Done(), msg.ID, text)
+	case c.isRunning(msg.ID):
+		refuse(mcp.INVALID_REQUEST, fmt.Sprintf("the id %.100s is that of a request that still runs", msg.ID))
 	default:
 		select {
 		case c.slots <- struct{}{}:
@@ -182,7 +181,7 @@ func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
 		c.wait.Go(func() {
 			defer func() { <-c.slots }()
 			defer stop()
-			c.answer(ctx, msg.ID, text)
+			c.answer(ctx, nil, msg.ID, text)
 			c.mu.Lock()
 			delete(c.running, key)
 			c.mu.Unlock()
@@ -194,6 +193,12 @@ func isResponse(text []byte) bool {
 	var fields map[string]json.RawMessage
 	_ = json.Unmarshal(text, &fields) // it was valid a moment ago
 	return fields["result"] != nil || fields["error"] != nil
+}
+
+func (c *stdioConn) isRunning(id json.RawMessage) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running[string(id)] != nil
 }
 
 // cancelRequest stops a request; it gets no answer, as the protocol wants.
@@ -214,7 +219,9 @@ func (c *stdioConn) cancelled(ctx context.Context, id json.RawMessage) bool {
 	return !running && ctx.Err() != nil
 }
 
-func (c *stdioConn) answer(ctx context.Context, id json.RawMessage, text []byte) {
+// answer handles a request and hands its response over, unless giveUp ends
+// the attempt.
+func (c *stdioConn) answer(ctx context.Context, giveUp <-chan struct{}, id json.RawMessage, text []byte) {
 	response := c.handle(ctx, text)
 	if response == nil || c.cancelled(ctx, id) {
 		return
@@ -229,7 +236,7 @@ func (c *stdioConn) answer(ctx context.Context, id json.RawMessage, text []byte)
 		r.ID = exact
 		response = r
 	}
-	c.respond(response)
+	c.respond(giveUp, response)
 }
 
 func (c *stdioConn) handle(ctx context.Context, text []byte) (response mcp.JSONRPCMessage) {
@@ -251,11 +258,14 @@ func failure(code int, text string) mcp.JSONRPCMessage {
 	}
 }
 
-// respond hands a response to the writer.
-func (c *stdioConn) respond(response mcp.JSONRPCMessage) {
+// respond hands a response to the writer. What is said from the reading loop
+// gives up when the server is to stop, lest a client that reads nothing holds
+// it; what a request's own goroutine says has the patience of drain.
+func (c *stdioConn) respond(giveUp <-chan struct{}, response mcp.JSONRPCMessage) {
 	select {
 	case c.responses <- response:
 	case <-c.written:
+	case <-giveUp:
 	}
 }
 
@@ -292,7 +302,15 @@ func (c *stdioConn) emit(msg any) bool {
 	text, err := json.Marshal(msg)
 	if err != nil {
 		c.Log.Error("a message could not be written as JSON", "error", err)
-		return true
+		response, ok := msg.(mcp.JSONRPCResponse)
+		if !ok {
+			return true
+		}
+		instead := mcp.JSONRPCError{JSONRPC: mcp.JSONRPC_VERSION, ID: response.ID,
+			Error: mcp.NewJSONRPCErrorDetails(mcp.INTERNAL_ERROR, "the result can't be written as JSON", nil)}
+		if text, err = json.Marshal(instead); err != nil {
+			return true
+		}
 	}
 	if _, err := c.Out.Write(append(text, '\n')); err != nil {
 		c.cancel(fmt.Errorf("%w: %w", errClientGone, err))
@@ -302,7 +320,7 @@ func (c *stdioConn) emit(msg any) bool {
 }
 
 // drain waits until what runs is answered: without limit at the end of input,
-// for a moment when the server is to stop, and not at all once nobody reads.
+// for a moment when the server is to stop or nobody reads any more.
 func (c *stdioConn) drain(ctx context.Context) {
 	idle := make(chan struct{})
 	go func() {
@@ -311,14 +329,15 @@ func (c *stdioConn) drain(ctx context.Context) {
 	}()
 	check := time.NewTicker(goneCheck)
 	defer check.Stop()
-	stopping := ctx.Done()
+	stopping, written := ctx.Done(), c.written
 	var patience <-chan time.Time
-	for {
+	for idle != nil || written != nil {
 		select {
 		case <-idle:
 			close(c.responses)
-			<-c.written
-			return
+			idle = nil
+		case <-written:
+			written = nil
 		case <-stopping: // also when a write has failed
 			stopping, patience = nil, time.After(drainPatience)
 		case <-patience:

@@ -130,14 +130,20 @@ func TestStdio_progress_comes_before_its_result(t *testing.T) {
 
 func TestStdio_input_that_is_not_a_request(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
-		"not JSON":           {"hello\n", `"code":-32700`},
-		"half a message":     {`{"jsonrpc":"2.0","id":1,` + "\n", `"code":-32700`},
-		"a batch":            {`[` + strings.TrimSpace(call("1", "echo")) + `]` + "\n", `"code":-32600`},
-		"an old version":     {`{"jsonrpc":"1.0","id":1,"method":"ping"}` + "\n", `"code":-32600`},
-		"an unknown method":  {`{"jsonrpc":"2.0","id":1,"method":"nonsense"}` + "\n", `"code":-32601`},
-		"an unknown tool":    {call("1", "nonsense"), `"code":-32602`},
-		"a method that is 5": {`{"jsonrpc":"2.0","id":1,"method":5}` + "\n", `"error"`},
-		"a panic":            {call("1", "panic"), `"code":-32603`},
+		"not JSON":               {"hello\n", `"code":-32700`},
+		"half a message":         {`{"jsonrpc":"2.0","id":1,` + "\n", `"code":-32700`},
+		"a batch":                {`[` + strings.TrimSpace(call("1", "echo")) + `]` + "\n", `"code":-32600`},
+		"a batch behind a blank": {` [` + strings.TrimSpace(call("1", "echo")) + `]` + "\n", `"code":-32600`},
+		"a number":               {"5\n", `"code":-32600`},
+		"an empty object":        {"{}\n", `"code":-32600`},
+		"no method":              {`{"jsonrpc":"2.0","id":5}` + "\n", `"code":-32600`},
+		"a null":                 {"null\n", `"code":-32600`},
+		"an id that runs":        {call("1", "slow") + call("1", "slow"), "that still runs"},
+		"an old version":         {`{"jsonrpc":"1.0","id":1,"method":"ping"}` + "\n", `"code":-32600`},
+		"an unknown method":      {`{"jsonrpc":"2.0","id":1,"method":"nonsense"}` + "\n", `"code":-32601`},
+		"an unknown tool":        {call("1", "nonsense"), `"code":-32602`},
+		"a method that is 5":     {`{"jsonrpc":"2.0","id":1,"method":5}` + "\n", `"error"`},
+		"a panic":                {call("1", "panic"), `"code":-32603`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := pipe(t, tt.in+call("99", "echo"))
@@ -258,6 +264,22 @@ func TestStdio_ends_when_it_is_told_to(t *testing.T) {
 		}
 		if got := <-s.lines; !strings.Contains(got, "forever stopped") {
 			t.Errorf("what ran was answered %q", got)
+		}
+	})
+}
+
+func TestStdio_ends_when_it_is_told_to_though_its_client_reads_nothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r, w := io.Pipe()
+		s := startSession(ctx, w, nil)
+		io.WriteString(s.in, strings.Repeat("not JSON\n", 3))
+		synctest.Wait()
+		cancel()
+		time.AfterFunc(time.Minute, func() { r.Close() }) // should Serve wait for the writer
+		started := time.Now()
+		if err := <-s.ended; err != nil || time.Since(started) > 10*time.Second {
+			t.Errorf("%v after %v", err, time.Since(started))
 		}
 	})
 }

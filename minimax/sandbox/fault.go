@@ -31,7 +31,7 @@ type Fault struct {
 	Delay          time.Duration `json:"delay,omitempty"`            // before the answer starts; nanoseconds in JSON
 	BytesPerSecond int64         `json:"bytes_per_second,omitempty"` // on each connection
 	CutAfter       int64         `json:"cut_after,omitempty"`        // the connection is cut after so many bytes
-	StallAfter     int64         `json:"stall_after,omitempty"`      // nothing comes after so many bytes
+	StallAfter     int64         `json:"stall_after,omitempty"`      // nothing comes after so many bytes, or after Body
 	NoRange        bool          `json:"no_range,omitempty"`         // Range is ignored
 	NoLength       bool          `json:"no_length,omitempty"`        // no Content-Length; the end of the connection ends the body
 	NoETag         bool          `json:"no_etag,omitempty"`
@@ -111,6 +111,10 @@ func (f Fault) answer(w http.ResponseWriter, r *http.Request) bool {
 			w.WriteHeader(f.Status)
 		}
 		io.WriteString(w, f.Body)
+		if f.StallAfter > 0 {
+			http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
 	default:
 		return false
 	}
