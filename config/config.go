@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -25,13 +27,13 @@ import (
 // Config is the one source of settings. Each field's tags are its
 // documentation: the variable, its default, what it does, a valid value.
 type Config struct {
-	APIKey       Secret     `env:"MINIMAX_API_KEY" doc:"The MiniMax API key. Without one the server starts and lists its tools, and each call says what to set." example:"sk-api-…"`
+	APIKey       Secret     `env:"MINIMAX_API_KEY" secret:"true" doc:"The MiniMax API key. Without one the server starts and lists its tools, and each call says what to set." example:"sk-api-…"`
 	APIKeyFile   string     `env:"MINIMAX_API_KEY_FILE" doc:"A file that holds the key, instead of MINIMAX_API_KEY." example:"/run/secrets/minimax"`
 	Region       Region     `env:"MINIMAX_REGION" envDefault:"global" doc:"Which MiniMax the key is from: global (minimax.io) or cn (minimaxi.com, minimax.cn)." example:"cn"`
 	APIHost      BaseURL    `env:"MINIMAX_API_HOST" doc:"The API server, instead of the region's; a path prefix is kept." example:"https://api.minimax.io"`
 	GroupID      string     `env:"MINIMAX_GROUP_ID" doc:"The GroupId that old accounts must send." example:"1782658868262748467"`
-	APIQuery     Query      `env:"MINIMAX_API_QUERY" doc:"Query parameters added to every API call, as some resellers want." example:"channel_id=7&task=files"`
-	BasePath     string     `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user." example:"~/Movies"`
+	APIQuery     Query      `env:"MINIMAX_API_QUERY" secret:"true" doc:"Query parameters added to every API call, as some resellers want." example:"channel_id=7&task=files"`
+	BasePath     string     `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user, or minimax-files in the temporary directory where there is no home." example:"~/Movies"`
 	ResourceMode Mode       `env:"MINIMAX_API_RESOURCE_MODE" envDefault:"local" doc:"What download_file does: local saves the file, url answers with its download URL." example:"url"`
 	MaxDownload  ByteSize   `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
 	LogLevel     slog.Level `env:"MINIMAX_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error." example:"debug"`
@@ -132,7 +134,7 @@ type ByteSize int64
 func (b *ByteSize) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(string(text))
 	if err != nil || n == 0 || n > 1<<62 {
-		return errors.New("it is not a size")
+		return errors.New("it is not a number of bytes, at least 1")
 	}
 	*b = ByteSize(n)
 	return nil
@@ -178,8 +180,30 @@ func wrong(vars map[string]string, err error) error {
 	return err
 }
 
+// Wrong is the error of a setting that turns out to be of no use, in the words
+// of [Load].
+func Wrong(name, value, cause string) error {
+	for _, s := range Settings() {
+		if s.Name == name {
+			return s.wrong(value, cause)
+		}
+	}
+	return fmt.Errorf("%s is %q: %s", name, value, cause)
+}
+
 func (s Setting) wrong(value, cause string) error {
-	return fmt.Errorf("%s is %q: %s; for example %s=%s", s.Name, value, cause, s.Name, s.Example)
+	return fmt.Errorf("%s is %q: %s; for example %s=%s", s.Name, s.shown(value), cause, s.Name, s.Example)
+}
+
+// userInfo is where a URL can hold a password.
+var userInfo = regexp.MustCompile(`//[^/@]*@`)
+
+// shown is a value without what may be secret in it.
+func (s Setting) shown(value string) string {
+	if s.secret {
+		return hidden
+	}
+	return userInfo.ReplaceAllString(value, "//"+hidden+"@")
 }
 
 // finish checks and completes what one variable alone does not decide.
@@ -191,19 +215,21 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 	}
 	if c.APIKeyFile != "" {
 		c.APIKeyFile = expand(c.APIKeyFile, home)
-		text, err := os.ReadFile(c.APIKeyFile)
+		text, err := readShort(c.APIKeyFile)
 		switch {
 		case c.APIKey.IsSet():
 			complain("APIKeyFile", c.APIKeyFile, "MINIMAX_API_KEY is set too; set one of them")
 		case err != nil:
 			complain("APIKeyFile", c.APIKeyFile, reason(err))
-		case strings.TrimSpace(string(text)) == "":
+		case strings.TrimSpace(text) == "":
 			complain("APIKeyFile", c.APIKeyFile, "the file is empty")
 		}
-		c.APIKey = Secret{string(text)}
+		c.APIKey = Secret{text}
 	}
 	c.APIKey.text = strings.TrimSpace(c.APIKey.text)
-	if strings.ContainsFunc(c.APIKey.text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r > unicode.MaxASCII }) {
+	if strings.Contains(c.APIKey.text, "${") {
+		complain("APIKey", hidden, "it is a placeholder, ${…}, that the MCP client did not fill in")
+	} else if strings.ContainsFunc(c.APIKey.text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r > unicode.MaxASCII }) {
 		complain("APIKey", hidden, "it holds a space or a character no key has")
 	}
 	if c.BasePath == "" {
@@ -214,13 +240,33 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 	}
 	given := c.BasePath
 	c.BasePath = expand(c.BasePath, home)
-	if info, err := os.Stat(c.BasePath); err == nil && !info.IsDir() {
+	if abs, err := filepath.Abs(c.BasePath); err == nil {
+		c.BasePath = abs
+	}
+	if strings.Contains(given, "$") {
+		complain("BasePath", given, "variables in it are not filled in, as no shell reads it; ~ is the home directory")
+	} else if info, err := os.Stat(c.BasePath); err == nil && !info.IsDir() {
 		complain("BasePath", given, "it is not a directory")
 	}
 	if c.LogFile != "" {
 		c.LogFile = expand(c.LogFile, home)
 	}
 	return problems
+}
+
+// readShort reads a file that is no longer than a key can be.
+func readShort(path string) (string, error) {
+	const most = 64 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(text) > most {
+		err = errors.New("it is too long to be a key")
+	}
+	return string(text), err
 }
 
 // expand replaces a leading ~, which no shell has done for a variable that
@@ -240,7 +286,11 @@ func reason(err error) string {
 }
 
 // A Setting documents one environment variable.
-type Setting struct{ Name, Default, Doc, Example string }
+type Setting struct {
+	Name, Default, Doc, Example string
+
+	secret bool // its value is not repeated
+}
 
 // Settings lists them all, in the order of the struct.
 func Settings() []Setting {
@@ -248,7 +298,7 @@ func Settings() []Setting {
 	settings := make([]Setting, t.NumField())
 	for i := range settings {
 		tag := t.Field(i).Tag
-		settings[i] = Setting{tag.Get("env"), tag.Get("envDefault"), tag.Get("doc"), tag.Get("example")}
+		settings[i] = Setting{tag.Get("env"), tag.Get("envDefault"), tag.Get("doc"), tag.Get("example"), tag.Get("secret") != ""}
 	}
 	return settings
 }

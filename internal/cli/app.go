@@ -101,6 +101,9 @@ func (a *app) instructions() string {
 	text := "MiniMax generation calls return a file_id, not a file. Call download_file with it to save the file and get its path, " +
 		"or retrieve_file for a temporary URL. list_files finds uploads and speech results; generated videos are never listed, so keep their file_id. " +
 		"Pass file_id as a string."
+	if a.sandbox != nil {
+		text += " This server runs on a sandbox, not on MiniMax: it holds the generated video " + sandbox.SeedVideo + "."
+	}
 	if a.cfg.ResourceMode == config.ModeURL {
 		return text + " This server saves nothing to disk: download_file answers with a link."
 	}

@@ -53,7 +53,7 @@ func (p *program) callCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(p.stdout, "%s\n", result)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s\n", result)
 			return nil
 		},
 	}
@@ -86,6 +86,9 @@ func parseArguments(words []string) (json.RawMessage, error) {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" {
 			return nil, usageError{fmt.Errorf("argument %q is neither NAME=VALUE nor a JSON object", word)}
+		}
+		if _, twice := arguments[name]; twice {
+			return nil, usageError{fmt.Errorf("argument %q is given twice", name)}
 		}
 		arguments[name] = value
 	}

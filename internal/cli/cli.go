@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -45,16 +46,23 @@ var errToolFailed = errors.New("the tool failed")
 // failed; 2 if the command line itself, or a setting, is wrong.
 func Run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{environ: environ, stdin: stdin, stdout: stdout, stderr: stderr}
+	out := &checkedWriter{Writer: stdout}
 	root := p.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("standard output: %w", out.err)
+	}
 	var usage usageError
 	switch {
 	case err == nil:
 		return exitOK
+	case ctx.Err() != nil:
+		fmt.Fprintf(stderr, "%s: interrupted; nothing half-done was left behind\n", name)
+		return exitFailed
 	case errors.Is(err, errToolFailed):
 		return exitFailed
 	case errors.As(err, &usage):
@@ -63,6 +71,20 @@ func Run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", name, err)
 	return exitFailed
+}
+
+// checkedWriter remembers an error, so that not every Print needs a check.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 const name = "minimax-files-mcp"
@@ -99,6 +121,9 @@ func noArgs(_ *cobra.Command, args []string) error {
 func (p *program) config() (config.Config, error) {
 	environ := p.environ
 	if p.logLevel != "" {
+		if err := new(slog.Level).UnmarshalText([]byte(p.logLevel)); err != nil {
+			return config.Config{}, usageError{fmt.Errorf("--log-level is %q: it must be debug, info, warn or error", p.logLevel)}
+		}
 		environ = append(slices.Clip(environ), "MINIMAX_LOG_LEVEL="+p.logLevel)
 	}
 	cfg, err := config.Load(environ)

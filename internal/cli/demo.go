@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"minimax-files-mcp/config"
 	"minimax-files-mcp/minimax/sandbox"
 )
 
@@ -19,21 +20,24 @@ func (p *program) demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Watch an agent's way from list to file, on the embedded sandbox",
 		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), to) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.demo(cmd.Context(), cmd.OutOrStdout(), to) },
 	}
 	cmd.Flags().StringVar(&to, "to", "", "directory to save to (a new temporary one)")
 	return cmd
 }
 
 // demo makes the calls an agent would make, through a real MCP client.
-func (p *program) demo(ctx context.Context, to string) (err error) {
+func (p *program) demo(ctx context.Context, out io.Writer, to string) (err error) {
 	if to == "" {
 		if to, err = os.MkdirTemp("", "minimax-files-demo-"); err != nil {
 			return err
 		}
 	}
-	p.environ = append(slices.Clip(p.environ), "MINIMAX_MCP_BASE_PATH="+to,
-		"MINIMAX_API_RESOURCE_MODE="+string(config.ModeLocal))
+	// The settings of the user's own server are not the demonstration's.
+	p.environ = slices.DeleteFunc(slices.Clone(p.environ), func(entry string) bool {
+		return strings.HasPrefix(entry, "MINIMAX_") && !strings.HasPrefix(entry, "MINIMAX_LOG_")
+	})
+	p.environ = append(p.environ, "MINIMAX_MCP_BASE_PATH="+to)
 	p.sandbox = true
 	a, err := p.buildQuietly()
 	if err != nil {
@@ -48,7 +52,7 @@ func (p *program) demo(ctx context.Context, to string) (err error) {
 	}
 	defer s.close()
 
-	fmt.Fprintf(p.stdout, "An MCP client talks to this server, and the server to a stand-in for MiniMax at %s.\n\n", a.sandbox.URL())
+	fmt.Fprintf(out, "An MCP client talks to this server, and the server to a stand-in for MiniMax at %s.\n\n", a.sandbox.URL())
 	video := map[string]any{"file_id": sandbox.SeedVideo}
 	var saved struct{ Path, Size, SHA256 string }
 	for _, step := range []struct {
@@ -59,27 +63,27 @@ func (p *program) demo(ctx context.Context, to string) (err error) {
 		{"A generation task has ended with file_id " + sandbox.SeedVideo + ". What is it?", "retrieve_file", video},
 		{"Save it.", "download_file", video},
 	} {
-		result, err := p.demoStep(ctx, s, step.why, step.tool, step.args)
+		result, err := demoStep(ctx, out, s, step.why, step.tool, step.args)
 		if err != nil {
 			return err
 		}
 		saved.Path = ""
 		_ = json.Unmarshal(result, &saved) // the last result has these; others need not
 	}
-	fmt.Fprintf(p.stdout, "The file is at %s (%s, verified). Any player opens it.\n", saved.Path, saved.Size)
+	fmt.Fprintf(out, "The file is at %s (%s, verified). Any player opens it.\n", saved.Path, saved.Size)
 	return nil
 }
 
-func (p *program) demoStep(ctx context.Context, s *session, why, tool string, args map[string]any) ([]byte, error) {
+func demoStep(ctx context.Context, out io.Writer, s *session, why, tool string, args map[string]any) ([]byte, error) {
 	shown, err := json.Marshal(args)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(p.stdout, "# %s\n> %s %s\n", why, tool, shown)
+	fmt.Fprintf(out, "# %s\n> %s %s\n", why, tool, shown)
 	result, err := s.call(ctx, tool, args)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(p.stdout, "%s\n\n", result)
+	fmt.Fprintf(out, "%s\n\n", result)
 	return result, nil
 }

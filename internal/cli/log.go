@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -18,7 +20,7 @@ func (p *program) logger(cfg config.Config) (*slog.Logger, func() error, error) 
 	if cfg.LogFile != "" {
 		f, err := os.OpenFile(cfg.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, usageError{config.Wrong("MINIMAX_LOG_FILE", cfg.LogFile, fmt.Sprintf("it can't be written to (%v)", errors.Unwrap(err)))}
 		}
 		out, done = f, f.Close
 	}

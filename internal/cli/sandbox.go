@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,8 +20,9 @@ func (p *program) sandboxCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			fmt.Fprintf(p.stdout, sandboxHelp, s.URL(), sandbox.Key, sandbox.SeedVideo, sandbox.SeedSpeech, sandbox.SeedVoice,
-				s.URL(), sandbox.Key, sandbox.SeedVideo, s.URL(), s.URL(), sandbox.SeedVideo)
+			fmt.Fprintf(cmd.OutOrStdout(), sandboxHelp, s.URL(), sandbox.Key, sandbox.SeedVideo, sandbox.SeedSpeech, sandbox.SeedVoice,
+				s.URL(), sandbox.Key, sandbox.SeedVideo, s.URL(), s.URL(), sandbox.SeedVideo, s.URL(),
+				wrap(strings.Join(sandbox.FaultNames(), ", ")+".", "  "))
 			return s.Wait(cmd.Context())
 		},
 	}
@@ -41,8 +43,14 @@ It holds a generated video (%s), an asynchronous speech result
 
   curl '%s/v1/files/retrieve' -G -H 'Authorization: Bearer %s' -d file_id=%s
 
-It takes files of any size, and misbehaves when told to (package sandbox, type Fault):
+It takes files of any size, and misbehaves when told to, for one file or at one
+endpoint (list, retrieve, content, upload, delete); {} mends it:
 
   curl -X POST %s/_sandbox/files -d '{"filename":"output_aigc.mp4","purpose":"video_generation","bytes":536870912}'
   curl -X PUT %s/_sandbox/files/%s/fault -d '{"cut_after":20000}'
+  curl -X PUT %s/_sandbox/endpoints/retrieve/fault -d '{"code":1033,"times":2}'
+
+The ways to misbehave (sizes in bytes; package sandbox says more, type Fault):
+
+  %s
 `

@@ -28,8 +28,10 @@ func (p *program) serve(ctx context.Context) error {
 	if !a.cfg.APIKey.IsSet() {
 		a.log.Warn("no API key: the tools will only say how to set MINIMAX_API_KEY")
 	}
-	a.log.Info("serving MCP over stdio", "version", version(), "api", string(a.cfg.APIHost), "directory", a.cfg.BasePath)
+	a.log.Info("serving MCP over stdio", "version", version(), "api", string(a.cfg.APIHost), "sandbox", p.sandbox, "directory", a.cfg.BasePath)
 	err = (&transport.Stdio{Server: a.server, In: p.stdin, Out: p.stdout, Log: a.log}).Serve(ctx)
-	a.log.Info("stopped", "error", err)
+	if err == nil {
+		a.log.Info("stopped")
+	}
 	return err
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
+
+	"minimax-files-mcp/tools"
 )
 
 func (p *program) toolsCommand() *cobra.Command {
@@ -15,7 +17,8 @@ func (p *program) toolsCommand() *cobra.Command {
 		Use:   "tools",
 		Short: "Print what the server offers",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := cmd.OutOrStdout()
 			a, err := p.buildQuietly()
 			if err != nil {
 				return err
@@ -26,27 +29,38 @@ func (p *program) toolsCommand() *cobra.Command {
 				for i, t := range a.tools {
 					definitions[i] = t.MCP()
 				}
-				enc := json.NewEncoder(p.stdout)
+				enc := json.NewEncoder(out)
 				enc.SetIndent("", "  ")
 				enc.SetEscapeHTML(false)
 				return enc.Encode(map[string]any{"tools": definitions})
 			}
 			for _, t := range a.tools {
-				fmt.Fprintf(p.stdout, "%s\n    %s\n", t.Name, wrap(t.Description, "    "))
+				fmt.Fprintf(out, "%s\n    %s\n", t.Name, wrap(t.Description, "    "))
 				for _, param := range t.Params {
-					need := "optional"
-					if param.Required {
-						need = "required"
-					}
-					fmt.Fprintf(p.stdout, "    %s (%s)\n        %s\n", param.Name, need, wrap(param.Description, "        "))
+					fmt.Fprintf(out, "    %s (%s)\n        %s\n", param.Name, terms(param), wrap(param.Description, "        "))
 				}
-				fmt.Fprintln(p.stdout)
+				fmt.Fprintln(out)
 			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the definitions as clients get them")
 	return cmd
+}
+
+// terms is what a param asks for, in words.
+func terms(p tools.Param) string {
+	need := "optional"
+	if p.Required {
+		need = "required"
+	}
+	if p.Type == tools.Integer {
+		need += fmt.Sprintf(", %d to %d", p.Min, p.Max)
+	}
+	if p.Default != nil {
+		need += fmt.Sprintf(", %v if left out", p.Default)
+	}
+	return need
 }
 
 // wrap breaks text into lines of about 100 characters with this indentation.

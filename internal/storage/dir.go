@@ -277,7 +277,7 @@ func (f *File) syncParents() error {
 	for parent := filepath.Dir(f.name); ; parent = filepath.Dir(parent) {
 		dir, err := f.root.Open(parent)
 		if err != nil {
-			return nil // it can be written to but not read, so not synced
+			return nil //nolint:nilerr // it can be written to but not read, so not synced
 		}
 		err = dir.Sync()
 		dir.Close()

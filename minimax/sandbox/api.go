@@ -329,10 +329,15 @@ func (s *Server) controlFault(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("not a fault: %v", err), http.StatusBadRequest)
 		return
 	}
-	if endpoint := r.PathValue("endpoint"); endpoint != "" {
+	endpoint, id := r.PathValue("endpoint"), minimax.ID(r.PathValue("file_id"))
+	switch {
+	case slices.Contains([]string{"list", "retrieve", "content", "upload", "delete"}, endpoint):
 		s.MisbehaveAt(endpoint, fault)
-	} else {
-		s.Misbehave(minimax.ID(r.PathValue("file_id")), fault)
+	case id != "" && s.Has(id):
+		s.Misbehave(id, fault)
+	default:
+		http.Error(w, fmt.Sprintf("there is no file or endpoint %q", endpoint+string(id)), http.StatusNotFound)
+		return
 	}
 	writeJSON(w, fault)
 }

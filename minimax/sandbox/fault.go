@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"minimax-files-mcp/minimax"
@@ -40,6 +42,16 @@ type Fault struct {
 	Changed        bool          `json:"changed,omitempty"`  // the object is another version: one byte and all its digests differ
 	GzipLie        bool          `json:"gzip_lie,omitempty"` // Content-Encoding: gzip over bytes that are not
 	Endless        bool          `json:"endless,omitempty"`  // the body goes on for ever, without a length
+}
+
+// FaultNames are a Fault's names in JSON, in the order of its fields.
+func FaultNames() []string {
+	t := reflect.TypeFor[Fault]()
+	names := make([]string, t.NumField())
+	for i := range names {
+		names[i], _, _ = strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	}
+	return names
 }
 
 // Misbehave spoils what the sandbox answers about one file, from its download

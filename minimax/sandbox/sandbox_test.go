@@ -377,6 +377,11 @@ func TestControl(t *testing.T) {
 	if _, _, body := ask(t, "GET", s.URL()+"/v1/files/retrieve?file_id="+url.QueryEscape(made.ID), ""); !strings.Contains(body, "1033") {
 		t.Errorf("the fault does not show: %s", body)
 	}
+	for _, where := range []string{"files/1", "endpoints/nonsense"} {
+		if status, _, _ := ask(t, "PUT", s.URL()+"/_sandbox/"+where+"/fault", `{}`); status != 404 {
+			t.Errorf("a fault of %s: HTTP %d", where, status)
+		}
+	}
 	if status, _, _ := ask(t, "PUT", s.URL()+"/_sandbox/files/1/fault", `{"no_such":1}`); status != 400 {
 		t.Errorf("an unknown fault: HTTP %d", status)
 	}
