@@ -30,13 +30,12 @@ const (
 
 // A File is the API's record of one.
 type File struct {
-	ID                ID     `json:"file_id"`
-	Bytes             int64  `json:"bytes"`      // 0 means unknown: so it is for every generated video
-	CreatedAt         int64  `json:"created_at"` // Unix seconds
-	Filename          string `json:"filename"`   // not unique: every generated video is output_aigc.mp4
-	Purpose           string `json:"purpose"`
-	DownloadURL       string `json:"download_url,omitempty"` // only from Retrieve, and not for every purpose
-	BackupDownloadURL string `json:"backup_download_url,omitempty"`
+	ID          ID     `json:"file_id"`
+	Bytes       int64  `json:"bytes"`      // 0 means unknown: so it is for every generated video
+	CreatedAt   int64  `json:"created_at"` // Unix seconds
+	Filename    string `json:"filename"`   // not unique: every generated video is output_aigc.mp4
+	Purpose     string `json:"purpose"`
+	DownloadURL string `json:"download_url,omitempty"` // only from Retrieve, and not for every purpose
 }
 
 // URLExpires is when DownloadURL stops working, read from the URL itself: the

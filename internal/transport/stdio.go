@@ -56,7 +56,7 @@ func (s *Stdio) Serve(ctx context.Context) error {
 		responses:     make(chan mcp.JSONRPCMessage),
 		notifications: make(chan mcp.JSONRPCNotification, 256),
 		written:       make(chan struct{}),
-		running:       map[string]context.CancelFunc{},
+		running:       map[string]context.CancelCauseFunc{},
 		slots:         make(chan struct{}, maxInFlight),
 	}
 	if err := s.Server.RegisterSession(ctx, conn); err != nil {
@@ -84,7 +84,7 @@ type stdioConn struct {
 	wait          sync.WaitGroup
 
 	mu      sync.Mutex
-	running map[string]context.CancelFunc // by the JSON of the request's id
+	running map[string]context.CancelCauseFunc // by the JSON of the request's id
 }
 
 func (*stdioConn) SessionID() string { return "stdio" }
@@ -172,14 +172,14 @@ func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
 		}
 		// Registered here, in the order of the input, so that a cancellation
 		// on the next line can't come too early.
-		ctx, stop := context.WithCancel(ctx)
+		ctx, stop := context.WithCancelCause(ctx)
 		key := string(msg.ID)
 		c.mu.Lock()
 		c.running[key] = stop
 		c.mu.Unlock()
 		c.wait.Go(func() {
 			defer func() { <-c.slots }()
-			defer stop()
+			defer stop(nil)
 			c.answer(ctx, nil, msg.ID, text)
 			c.mu.Lock()
 			delete(c.running, key)
@@ -200,29 +200,23 @@ func (c *stdioConn) isRunning(id json.RawMessage) bool {
 	return c.running[string(id)] != nil
 }
 
+// errWithdrawn is the cause of a request that its client has cancelled.
+var errWithdrawn = errors.New("the client withdrew the request")
+
 // cancelRequest stops a request; it gets no answer, as the protocol wants.
 func (c *stdioConn) cancelRequest(id json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if stop := c.running[string(id)]; stop != nil {
-		delete(c.running, string(id))
-		stop()
+		stop(errWithdrawn)
 	}
-}
-
-// cancelled reports that the client has withdrawn the request.
-func (c *stdioConn) cancelled(ctx context.Context, id json.RawMessage) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, running := c.running[string(id)]
-	return !running && ctx.Err() != nil
 }
 
 // answer handles a request and hands its response over, unless giveUp ends
 // the attempt.
 func (c *stdioConn) answer(ctx context.Context, giveUp <-chan struct{}, id json.RawMessage, text []byte) {
 	response := c.handle(ctx, text)
-	if response == nil || c.cancelled(ctx, id) {
+	if response == nil || errors.Is(context.Cause(ctx), errWithdrawn) {
 		return
 	}
 	// mcp-go reads an id as a float; the client gets back what it sent.

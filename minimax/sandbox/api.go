@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"minimax-files-mcp/minimax"
@@ -312,7 +313,12 @@ func (s *Server) controlAdd(w http.ResponseWriter, r *http.Request) {
 		Purpose  string     `json:"purpose"`
 		Bytes    int64      `json:"bytes"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Filename == "" || body.Purpose == "" || body.Bytes < 0 {
+	err := json.NewDecoder(r.Body).Decode(&body)
+	if id, _ := strconv.ParseInt(string(body.FileID), 10, 64); body.FileID != "" && (strconv.FormatInt(id, 10) != string(body.FileID) || s.Has(body.FileID)) {
+		http.Error(w, "file_id is taken, or not a number; it may be left out", http.StatusBadRequest)
+		return
+	}
+	if err != nil || body.Filename == "" || body.Purpose == "" || body.Bytes < 0 {
 		http.Error(w, `want {"filename": "output_aigc.mp4", "purpose": "video_generation", "bytes": 1048576}`, http.StatusBadRequest)
 		return
 	}

@@ -108,7 +108,7 @@ func (o *object) serve(w http.ResponseWriter, r *http.Request, fault Fault, kind
 	if !fault.NoETag {
 		h.Set("ETag", o.etag())
 	}
-	if !fault.NoChecksum {
+	if !fault.NoChecksum && (!o.pattern || o.size <= unhashed) {
 		o.digest()
 		crc := o.crc
 		if fault.WrongChecksum {
