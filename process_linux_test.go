@@ -1,8 +1,10 @@
 package main_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,14 +125,56 @@ func TestSignalsEndItCleanly(t *testing.T) {
 	}
 }
 
-// TestKilled is for the one signal nothing can be done about.
+// TestKilled kills a download with SIGKILL at random instants, and calls again
+// until it is there. Each kill costs at most the parts that were under way.
 func TestKilled(t *testing.T) {
-	p, dir := slowDownload(t)
-	p.Process.Kill()
-	p.Wait()
-	if names := finalFiles(t, dir); len(names) != 0 {
-		t.Errorf("under a final name: %v", names)
+	const size = 40 << 20
+	s := startSandbox(t)
+	f := s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: size})
+	s.Misbehave(f.ID, sandbox.Fault{BytesPerSecond: 24 << 20})
+	dir := t.TempDir()
+	kills := 50
+	if testing.Short() {
+		kills = 5
 	}
+	final := filepath.Join(dir, "output_aigc-"+string(f.ID)+".mp4")
+	for range kills {
+		p := start(t, command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir)))
+		io.WriteString(p.in, initialize+toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)))
+		p.line(t, `"id":0`)
+		time.Sleep(rand.N(150 * time.Millisecond)) // the instant is the point of this test
+		p.Process.Kill()
+		p.Wait()
+		if names := finalFiles(t, dir); len(names) > 0 {
+			if got := fileSHA256(t, final); got != s.SHA256(f.ID) {
+				t.Fatalf("under the final name: %s", got)
+			}
+			if err := os.Remove(final); err != nil { // it was there in time; once more
+				t.Fatal(err)
+			}
+		}
+	}
+	cmd := command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir))
+	cmd.Stdin = strings.NewReader(initialize + toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)))
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := answers(t, output); !strings.Contains(string(got["1"]), s.SHA256(f.ID)) || fileSHA256(t, final) != s.SHA256(f.ID) {
+		t.Errorf("%s", output)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func fileSHA256(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content))
 }
 
 // TestVanishedParent kills the process that started the server, while a

@@ -17,6 +17,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -36,6 +37,7 @@ type Config struct {
 	BasePath     string     `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user, or minimax-files in the temporary directory where there is no home." example:"~/Movies"`
 	ResourceMode Mode       `env:"MINIMAX_API_RESOURCE_MODE" envDefault:"local" doc:"What download_file does: local saves the file, url answers with its download URL." example:"url"`
 	MaxDownload  ByteSize   `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
+	Connections  Count      `env:"MINIMAX_MAX_CONNECTIONS" envDefault:"8" doc:"How many connections one download may use. More than one is opened only while that raises the speed." example:"1"`
 	LogLevel     slog.Level `env:"MINIMAX_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error." example:"debug"`
 	LogFormat    LogFormat  `env:"MINIMAX_LOG_FORMAT" envDefault:"text" doc:"text or json. Logs go to standard error." example:"json"`
 	LogFile      string     `env:"MINIMAX_LOG_FILE" doc:"A file to append logs to, instead of standard error." example:"/var/log/minimax-files-mcp.log"`
@@ -128,6 +130,18 @@ func (q *Query) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// A Count is a whole number from 1 to 16.
+type Count int
+
+func (c *Count) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || n < 1 || n > 16 {
+		return errors.New("it is not a whole number from 1 to 16")
+	}
+	*c = Count(n)
+	return nil
+}
+
 // A ByteSize is a number of bytes, with or without a unit: 1048576, 20GiB, 5 MB.
 type ByteSize int64
 
@@ -206,6 +220,9 @@ func (s Setting) shown(value string) string {
 	return userInfo.ReplaceAllString(value, "//"+hidden+"@")
 }
 
+// unfilled is a variable that somebody expected to be filled in.
+var unfilled = regexp.MustCompile(`\$\{|\$[A-Za-z_]|%[A-Za-z_]+%`)
+
 // finish checks and completes what one variable alone does not decide.
 func (c *Config) finish(vars map[string]string) (problems []error) {
 	home := cmp.Or(vars["HOME"], vars["USERPROFILE"])
@@ -230,7 +247,12 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 	if strings.Contains(c.APIKey.text, "${") {
 		complain("APIKey", hidden, "it is a placeholder, ${…}, that the MCP client did not fill in")
 	} else if strings.ContainsFunc(c.APIKey.text, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r > unicode.MaxASCII }) {
-		complain("APIKey", hidden, "it holds a space or a character no key has")
+		const why = "it holds a space or a character no key has"
+		if c.APIKeyFile != "" {
+			complain("APIKeyFile", c.APIKeyFile, why)
+		} else {
+			complain("APIKey", hidden, why)
+		}
 	}
 	if c.BasePath == "" {
 		c.BasePath = filepath.Join(os.TempDir(), "minimax-files")
@@ -243,7 +265,7 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 	if abs, err := filepath.Abs(c.BasePath); err == nil {
 		c.BasePath = abs
 	}
-	if strings.Contains(given, "$") {
+	if unfilled.MatchString(vars["MINIMAX_MCP_BASE_PATH"]) {
 		complain("BasePath", given, "variables in it are not filled in, as no shell reads it; ~ is the home directory")
 	} else if info, err := os.Stat(c.BasePath); err == nil && !info.IsDir() {
 		complain("BasePath", given, "it is not a directory")

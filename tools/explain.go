@@ -13,7 +13,7 @@ import (
 	"minimax-files-mcp/minimax"
 )
 
-// pathError is a failure that has to do with where a file goes.
+// pathError is a failure of a download, with where its file was to go.
 type pathError struct {
 	path, dir string
 	err       error
@@ -51,7 +51,7 @@ func next(err error) string {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "The call was cancelled; nothing was left behind."
+		return "The call was cancelled; there is no half-file under the final name."
 	case errors.As(err, &api):
 		return nextAfterAPI(api)
 	case errors.As(err, &move):
@@ -128,15 +128,20 @@ func nextAfterTransfer(e *transfer.Error) string {
 	case transfer.TooLarge:
 		return "Nothing was saved. The user can raise MINIMAX_MAX_DOWNLOAD_BYTES. " + retryWont
 	case transfer.Disguised:
-		return "Nothing was saved. Call again once; if the answer is the same, the file itself is gone and has to be generated again."
+		return "Nothing was saved. Call again once; if the answer is the same, the file itself is gone."
 	case transfer.Corrupt:
 		return "Nothing was saved. Call again; if it fails the same way, the stored file is damaged."
 	case transfer.Refused:
-		if !e.Retryable() {
+		switch {
+		case e.Status == http.StatusNotFound:
 			return "Nothing was saved. The stored file is gone: MiniMax keeps generated files for a limited time. " + retryWont
+		case e.RetryAfter > 0:
+			return fmt.Sprintf("Nothing was saved. Wait %s and call again.", waitFor(e.RetryAfter))
+		case !e.Retryable():
+			return "Nothing was saved. " + retryWont
 		}
 	}
-	return "Nothing was saved. Call again: a new attempt gets a fresh URL."
+	return "What has arrived is kept: call again with the same arguments to go on."
 }
 
 func nextAfterPath(e *pathError) string {
@@ -150,6 +155,8 @@ func nextAfterPath(e *pathError) string {
 		return fmt.Sprintf("Pass path with %q in its place, or leave path out.", name.Suggest)
 	case errors.Is(e, storage.ErrExists):
 		return fmt.Sprintf("%q in %s is something else, and nothing is ever replaced. Pass another path, or leave path out.", e.path, e.dir)
+	case errors.Is(e, storage.ErrBusy):
+		return "Another server saves the same file to the same place. Call again when it is done, or pass another path."
 	case errors.Is(e, storage.ErrFull):
 		return fmt.Sprintf("Nothing was saved. The user has to free space on the disk of %s, or set MINIMAX_MCP_BASE_PATH to another; then call again.", e.dir)
 	case errors.Is(e, storage.ErrDenied):

@@ -145,7 +145,7 @@ func (p *page) gather(ctx context.Context, files Files, purposes []string) ([]fa
 	failed := []failedPurpose{}
 	for i, err := range errs {
 		if err != nil {
-			failed = append(failed, failedPurpose{purposes[i], explain(err)})
+			failed = append(failed, failedPurpose{purposes[i], sentence(err.Error())})
 		}
 	}
 	if len(failed) < len(purposes) {

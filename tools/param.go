@@ -32,6 +32,7 @@ const (
 	Integer
 	FileID // a string in the schema; an integer is taken too, and kept exact
 	Time   // a string in the schema; Unix seconds are taken as a number too
+	Bool
 )
 
 // MarshalJSON is the param's JSON Schema.
@@ -43,8 +44,12 @@ func (p Param) MarshalJSON() ([]byte, error) {
 		Maximum     *int   `json:"maximum,omitempty"`
 		Default     any    `json:"default,omitempty"`
 	}{Type: "string", Description: p.Description, Default: p.Default}
-	if p.Type == Integer {
+	switch p.Type {
+	case Integer:
 		schema.Type, schema.Minimum, schema.Maximum = "integer", &p.Min, &p.Max
+	case Bool:
+		schema.Type = "boolean"
+	default:
 	}
 	return json.Marshal(schema)
 }
@@ -135,6 +140,8 @@ func (p Param) read(raw json.RawMessage) (any, error) {
 		return p.readText(s)
 	}
 	switch {
+	case p.Type == Bool:
+		return p.readText(string(raw))
 	case p.Type == String:
 		return nil, fmt.Errorf("must be a string, not %s", truncate(string(raw), 40))
 	case raw[0] != '-' && (raw[0] < '0' || raw[0] > '9'):
@@ -162,6 +169,11 @@ func (p Param) readText(s string) (any, error) {
 		return int(n), nil
 	case Time:
 		return readTime(s)
+	case Bool:
+		if s != "true" && s != "false" {
+			return nil, fmt.Errorf("must be true or false, not %s", truncate(s, 40))
+		}
+		return s == "true", nil
 	default:
 		return s, nil
 	}

@@ -68,6 +68,16 @@ func (p *progress) bytes(done, total int64) {
 	p.send(params)
 }
 
+// words reports a state that has no number; the progress stays what it was.
+func (p *progress) words(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); p.send != nil && now.Sub(p.last) >= 10*progressEvery {
+		p.last = now
+		p.send(map[string]any{"progress": p.done, "message": text})
+	}
+}
+
 // close ends it: nothing may come after the result.
 func (p *progress) close() {
 	p.mu.Lock()

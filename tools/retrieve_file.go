@@ -25,7 +25,7 @@ func retrieveFile(d Deps) Tool {
 		Name:  "retrieve_file",
 		Title: "Retrieve a file's record",
 		Description: "Look up one MiniMax file by its file_id and get its record with a temporary download URL. " +
-			"The URL is public until expires_at; a new call gives a fresh one. To save the file itself, call download_file with the same file_id instead.",
+			"The URL is public until expires_at; a new call gives a fresh one." + insteadSave(d),
 		Params: []Param{fileIDParam},
 		Hints:  Hints{ReadOnly: true, Idempotent: true, OpenWorld: true},
 	}, func(ctx context.Context, in retrieveIn) (retrieveOut, error) {
@@ -39,6 +39,14 @@ func retrieveFile(d Deps) Tool {
 		uri, _ := d.Fetch.Normalize(got.File.DownloadURL) // one that can't be used is no link
 		return retrieveOut{recordOf(got.File), got.BaseResp, expiry(got.File), uri}, nil
 	})
+}
+
+// insteadSave points to download_file, where that saves.
+func insteadSave(d Deps) string {
+	if d.LinkOnly {
+		return ""
+	}
+	return " To save the file itself, call download_file with the same file_id instead."
 }
 
 var fileIDParam = Param{

@@ -38,6 +38,10 @@ type Deps struct {
 	MaxBytes int64 // of a download; 0 means no bound
 	// IdleTimeout is how long a download may go without a byte; 60 s if 0.
 	IdleTimeout time.Duration
+	// Connections is how many one download may use; 8 if 0.
+	Connections int
+	// Backoff is the first wait after a download fails; 250 ms if 0.
+	Backoff time.Duration
 	// CursorKey authenticates the cursors given to a caller. It must be the
 	// same after a restart, and differ between callers.
 	CursorKey func(context.Context) []byte

@@ -85,10 +85,11 @@ func (a *app) deps() (tools.Deps, error) {
 			UserAgent: name + "/" + strings.Fields(version())[0],
 			Log:       a.log,
 		},
-		Fetch:    transfer.NewClient(cfg.APIHost.IsLoopback()),
-		Dir:      dir,
-		LinkOnly: cfg.ResourceMode == config.ModeURL,
-		MaxBytes: int64(cfg.MaxDownload),
+		Fetch:       transfer.NewClient(cfg.APIHost.IsLoopback()),
+		Dir:         dir,
+		LinkOnly:    cfg.ResourceMode == config.ModeURL,
+		MaxBytes:    int64(cfg.MaxDownload),
+		Connections: int(cfg.Connections),
 		CursorKey: func(context.Context) []byte {
 			sum := sha256.Sum256([]byte("cursor\x00" + cfg.APIKey.Reveal()))
 			return sum[:]
@@ -98,16 +99,18 @@ func (a *app) deps() (tools.Deps, error) {
 
 // instructions tell a model how the tools fit together, in this mode.
 func (a *app) instructions() string {
-	text := "MiniMax generation calls return a file_id, not a file. Call download_file with it to save the file and get its path, " +
-		"or retrieve_file for a temporary URL. list_files finds uploads and speech results; generated videos are never listed, so keep their file_id. " +
+	text := "MiniMax generation calls return a file_id, not a file. "
+	if a.cfg.ResourceMode == config.ModeURL {
+		text += "Call download_file with it to get a temporary link; this server saves nothing to disk. "
+	} else {
+		text += fmt.Sprintf("Call download_file with it to save the file below %s and get its path, or retrieve_file for a temporary URL. ", a.cfg.BasePath)
+	}
+	text += "list_files finds uploads and speech results; generated videos are never listed, so keep their file_id. " +
 		"Pass file_id as a string."
 	if a.sandbox != nil {
 		text += " This server runs on a sandbox, not on MiniMax: it holds the generated video " + sandbox.SeedVideo + "."
 	}
-	if a.cfg.ResourceMode == config.ModeURL {
-		return text + " This server saves nothing to disk: download_file answers with a link."
-	}
-	return text + fmt.Sprintf(" Files are saved below %s.", a.cfg.BasePath)
+	return text
 }
 
 // close lets go of what build took hold of, the last first.
@@ -117,15 +120,4 @@ func (a *app) close() {
 			a.log.Debug("closing", "error", err)
 		}
 	}
-}
-
-// getenv is os.Getenv for the run's own environment.
-func (p *program) getenv(name string) string {
-	value := ""
-	for _, entry := range p.environ { // the last one counts
-		if v, ok := strings.CutPrefix(entry, name+"="); ok {
-			value = v
-		}
-	}
-	return value
 }

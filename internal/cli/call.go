@@ -66,7 +66,7 @@ func (p *program) buildQuietly() (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.logLevel == "" && cfg.LogFile == "" {
+	if p.logLevel == "" && cfg.LogFile == "" && p.getenv("MINIMAX_LOG_LEVEL") == "" {
 		cfg.LogLevel = slog.LevelError
 	}
 	return p.build(cfg)

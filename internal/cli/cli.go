@@ -60,8 +60,8 @@ func Run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	switch {
 	case err == nil:
 		return exitOK
-	case ctx.Err() != nil:
-		fmt.Fprintf(stderr, "%s: interrupted; nothing half-done was left behind\n", name)
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "%s: interrupted; what has arrived is kept: run the same command again to go on\n", name)
 		return exitFailed
 	case errors.Is(err, errToolFailed):
 		return exitFailed
@@ -106,7 +106,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.PersistentFlags().BoolVar(&p.sandbox, "sandbox", false, "use an embedded stand-in for MiniMax: no key, no network")
 	root.PersistentFlags().StringVar(&p.logLevel, "log-level", "", "debug, info, warn or error (before MINIMAX_LOG_LEVEL)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(p.demoCommand(), p.callCommand(), p.toolsCommand(), p.sandboxCommand())
+	root.AddCommand(p.demoCommand(), p.downloadCommand(), p.callCommand(), p.toolsCommand(), p.sandboxCommand())
 	return root
 }
 
@@ -136,4 +136,15 @@ func (p *program) config() (config.Config, error) {
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// getenv is os.Getenv for the run's own environment.
+func (p *program) getenv(name string) string {
+	value := ""
+	for _, entry := range p.environ { // the last one counts
+		if v, ok := strings.CutPrefix(entry, name+"="); ok {
+			value = v
+		}
+	}
+	return value
 }

@@ -1,11 +1,11 @@
 // Package storage keeps downloaded files. [Dir] is a directory that no name
-// and no symbolic link leads out of, and in which a file appears under its
-// name only when it is whole, and never in place of another.
+// and no symbolic link leads out of. A [Part] is a file that is being put
+// together in it: it appears under its name only when it is whole, and never
+// in place of another.
 package storage
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -173,15 +173,21 @@ func (d *Dir) Size(name string) (size int64, exists bool, err error) {
 	return info.Size(), true, nil
 }
 
-// SHA256 reads a file and returns the digest in hex.
-func (d *Dir) SHA256(ctx context.Context, name string) (string, error) {
+// Open opens a file for reading. The caller closes it.
+func (d *Dir) Open(name string) (*os.File, error) {
 	root, err := d.open()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	f, err := root.Open(filepath.FromSlash(name))
+	return f, translate(err)
+}
+
+// SHA256 reads a file and returns the digest in hex.
+func (d *Dir) SHA256(ctx context.Context, name string) (string, error) {
+	f, err := d.Open(name)
 	if err != nil {
-		return "", translate(err)
+		return "", err
 	}
 	defer f.Close()
 	digest := sha256.New()
@@ -195,105 +201,6 @@ func (d *Dir) SHA256(ctx context.Context, name string) (string, error) {
 		}
 	}
 	return "", context.Cause(ctx)
-}
-
-// Create starts a file that is to be called name. Until [File.Commit], it is a
-// hidden temporary file beside it.
-func (d *Dir) Create(name string) (*File, error) {
-	root, err := d.open()
-	if err != nil {
-		return nil, translate(err)
-	}
-	name = filepath.FromSlash(name)
-	parent, base := filepath.Split(name)
-	if parent != "" {
-		if err := root.MkdirAll(filepath.Clean(parent), 0o755); err != nil {
-			return nil, translate(err)
-		}
-	}
-	temp := parent + "." + base + "." + strings.ToLower(rand.Text()[:8]) + ".part"
-	f, err := root.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil, translate(err)
-	}
-	return &File{dir: d, root: root, file: f, temp: temp, name: name}, nil
-}
-
-// A File is being written. It ends with Commit or Abort.
-type File struct {
-	dir        *Dir
-	root       *os.Root
-	file       *os.File
-	temp, name string
-}
-
-func (f *File) Write(p []byte) (int, error) {
-	n, err := f.file.Write(p)
-	return n, translate(err)
-}
-
-// Commit makes the file durable and gives it its name. If the name is taken it
-// returns [ErrExists]; whatever goes wrong, the temporary file is gone.
-func (f *File) Commit() error {
-	if err := f.file.Sync(); err != nil {
-		f.Abort()
-		return translate(err)
-	}
-	if err := f.file.Close(); err != nil {
-		f.Abort()
-		return translate(err)
-	}
-	defer f.root.Remove(f.temp)
-	if err := f.publish(); err != nil {
-		return translate(err)
-	}
-	if err := f.syncParents(); err != nil {
-		f.root.Remove(f.name) // it was ours a moment ago, and is not durable
-		return translate(err)
-	}
-	return nil
-}
-
-// publish links, because unlike a rename a link never replaces a file.
-func (f *File) publish() error {
-	err := f.root.Link(f.temp, f.name)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// Some file systems (exFAT, many network ones) have no links. What is lost
-	// there is only the guard against a file that another process makes in
-	// this instant.
-	f.dir.publishing.Lock()
-	defer f.dir.publishing.Unlock()
-	if _, err := f.root.Lstat(f.name); err == nil {
-		return fs.ErrExist
-	}
-	return f.root.Rename(f.temp, f.name)
-}
-
-// syncParents makes the new name durable, and the directories on the way to
-// it, where the system lets a directory be synced.
-func (f *File) syncParents() error {
-	for parent := filepath.Dir(f.name); ; parent = filepath.Dir(parent) {
-		dir, err := f.root.Open(parent)
-		if err != nil {
-			return nil //nolint:nilerr // it can be written to but not read, so not synced
-		}
-		err = dir.Sync()
-		dir.Close()
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !isInvalid(err) {
-			return err
-		}
-		if parent == "." {
-			return nil
-		}
-	}
-}
-
-// Abort removes what was written. It may be called after Commit failed.
-func (f *File) Abort() {
-	f.file.Close()
-	f.root.Remove(f.temp)
 }
 
 // translate maps what the system says to this package's errors. What is left

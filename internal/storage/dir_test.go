@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,15 +29,18 @@ func newDir(t *testing.T) *storage.Dir {
 // put stores content under name.
 func put(t *testing.T, d *storage.Dir, name, content string) error {
 	t.Helper()
-	f, err := d.Create(name)
+	p, err := d.Part(name, "owner")
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write([]byte(content)); err != nil {
-		f.Abort()
+	defer p.Close()
+	if err := p.Begin([]byte("version"), int64(len(content)), 4); err != nil {
 		return err
 	}
-	return f.Commit()
+	if _, err := p.WriteAt([]byte(content), 0); err != nil {
+		return err
+	}
+	return p.Commit()
 }
 
 // entries lists what the directory holds, hidden files too.
@@ -108,19 +112,105 @@ func TestDir_never_replaces(t *testing.T) {
 	})
 }
 
-func TestDir_Abort_leaves_nothing(t *testing.T) {
+func TestPart_outlives_its_run(t *testing.T) {
 	d := newDir(t)
-	f, err := d.Create("clip.mp4")
+	begin := func(t *testing.T) {
+		p, err := d.Part("clip.mp4", "owner")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Begin([]byte("version"), 10, 4); err != nil {
+			t.Fatal(err)
+		}
+		p.WriteAt([]byte("89"), 8) // out of order
+		p.WriteAt([]byte("01"), 0)
+		p.WriteAt([]byte("234"), 2) // over a boundary
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := func(t *testing.T, owner string) string {
+		t.Helper()
+		p, err := d.Part("clip.mp4", owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		description, size, parts := p.Held()
+		return fmt.Sprintf("%s %d %v", description, size, parts)
+	}
+	begin(t)
+	if got := entries(t, d); len(got) != 2 || slices.Contains(got, "clip.mp4") {
+		t.Errorf("kept: %v", got)
+	}
+	for range 2 { // reading it changes nothing
+		if got := held(t, "owner"); got != "version 4 map[0:true 2:true]" {
+			t.Errorf("held: %s", got)
+		}
+	}
+	t.Run("also where a crash tore the journal's last line", func(t *testing.T) {
+		f, _ := os.OpenFile(d.Join(".clip.mp4.journal"), os.O_APPEND|os.O_WRONLY, 0)
+		f.WriteString("0123abcd {\"part\":1,")
+		f.Close()
+		if got := held(t, "owner"); got != "version 4 map[0:true 2:true]" {
+			t.Errorf("held: %s", got)
+		}
+	})
+	t.Run("but not where its bytes differ", func(t *testing.T) {
+		f, _ := os.OpenFile(d.Join(".clip.mp4.part"), os.O_WRONLY, 0)
+		f.WriteAt([]byte("x"), 9)
+		f.Close()
+		if got := held(t, "owner"); got != "version 4 map[0:true]" {
+			t.Errorf("held: %s", got)
+		}
+	})
+	t.Run("nor for another owner", func(t *testing.T) {
+		if got := held(t, "another"); got != " 0 map[]" {
+			t.Errorf("held: %s", got)
+		}
+	})
+	t.Run("and leaves nothing if there is nothing to keep", func(t *testing.T) {
+		if got := entries(t, d); len(got) != 0 {
+			t.Errorf("left behind: %v", got)
+		}
+	})
+}
+
+func TestPart_has_one_holder(t *testing.T) {
+	d := newDir(t)
+	p, err := d.Part("clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Write([]byte("half"))
-	if got := entries(t, d); len(got) != 1 || got[0] == "clip.mp4" {
-		t.Errorf("while writing: %v", got)
+	if _, err := d.Part("clip.mp4", "owner"); !errors.Is(err, storage.ErrBusy) {
+		t.Errorf("%v, want ErrBusy", err)
 	}
-	f.Abort()
-	if got := entries(t, d); len(got) != 0 {
-		t.Errorf("left behind: %v", got)
+	p.Close()
+	if err := put(t, d, "clip.mp4", "free again"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPart_can_be_begun_again(t *testing.T) {
+	d := newDir(t)
+	p, err := d.Part("clip.mp4", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, content := range []string{"the first version", "the second"} {
+		if err := p.Begin([]byte("v"), int64(len(content)), 4); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.WriteAt([]byte(content), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(d.Join("clip.mp4")); string(got) != "the second" {
+		t.Errorf("%q", got)
 	}
 }
 

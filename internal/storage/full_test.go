@@ -23,15 +23,22 @@ func TestDir_on_a_full_disk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() }) // before the mount goes
-	f, err := d.Create("clip.mp4")
+	p, err := d.Part("clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.Write(bytes.Repeat([]byte("x"), 2<<20))
-	if !errors.Is(err, storage.ErrFull) {
+	defer p.Close()
+	full, ok := errors.AsType[*storage.FullError](p.Begin(nil, 2<<20, 4<<20))
+	if !ok || full.Need != 2<<20 || full.Free <= 0 || full.Free > 1<<20 {
+		t.Errorf("%v, want the figures", full)
+	}
+	if err := p.Begin(nil, -1, 4<<20); err != nil { // of unknown size
+		t.Fatal(err)
+	}
+	if _, err := p.WriteAt(bytes.Repeat([]byte("x"), 2<<20), 0); !errors.Is(err, storage.ErrFull) {
 		t.Errorf("%v, want ErrFull", err)
 	}
-	f.Abort()
+	p.Close()
 	if got := entries(t, d); len(got) != 0 {
 		t.Errorf("left behind: %v", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	"code.dny.dev/ssrf"
@@ -21,24 +22,22 @@ import (
 // proxy's to judge. It carries no key, no cookies and no Referer.
 type Client struct {
 	http     *http.Client
-	guard    *ssrf.Guardian
+	guard    *guard
 	loopback bool
 }
 
 // NewClient returns a client. With allowLoopback, for an API that is itself on
 // loopback, plain http to loopback works too.
 func NewClient(allowLoopback bool) *Client {
-	var allowed []ssrf.Option
+	allowed := []ssrf.Option{ssrf.WithAnyPort()}
 	if allowLoopback {
-		allowed = []ssrf.Option{
-			ssrf.WithAnyPort(),
+		allowed = append(allowed,
 			ssrf.WithAllowedV4Prefixes(netip.MustParsePrefix("127.0.0.0/8")),
-			ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")),
-		}
+			ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128")))
 	}
 	plain := &net.Dialer{Timeout: 10 * time.Second}
-	guard := ssrf.New(allowed...)
-	guarded := &net.Dialer{Timeout: 10 * time.Second, Control: guard.Safe}
+	guard := &guard{ssrf.New(allowed...)}
+	guarded := &net.Dialer{Timeout: 10 * time.Second, Control: guard.control}
 	var proxies sync.Map // addresses of proxies the environment named; they may be private
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true) // HTTP/2 would put every range on one connection
@@ -80,6 +79,29 @@ func NewClient(allowLoopback bool) *Client {
 // CloseIdleConnections lets go of connections that wait for another download.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
+// A guard tells public addresses from others.
+type guard struct{ *ssrf.Guardian }
+
+// nat64 is how networks without IPv4 write addresses of it.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+func (g *guard) check(ip netip.Addr) error {
+	if nat64.Contains(ip) {
+		all := ip.As16()
+		ip = netip.AddrFrom4([4]byte(all[12:]))
+	}
+	return g.SafeAddr(ip.Unmap())
+}
+
+// control is called with the address that is about to be dialled.
+func (g *guard) control(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	return g.check(at.Addr())
+}
+
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -95,7 +117,7 @@ func hostPort(u *url.URL) string {
 func (c *Client) permit(u *url.URL) error {
 	ip, err := netip.ParseAddr(u.Hostname())
 	switch {
-	case err == nil && c.guard.SafeAddr(ip) != nil:
+	case err == nil && c.guard.check(ip) != nil:
 		return &Error{Kind: Forbidden, Host: u.Host, Err: errNotPublic}
 	case u.User != nil:
 		return &Error{Kind: Forbidden, Host: u.Host, Err: errors.New("its URL has a user name or password")}

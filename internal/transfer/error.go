@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Kind is why a transfer failed.
@@ -27,6 +28,8 @@ type Error struct {
 	Host   string
 	Status int // HTTP, for Refused
 	Err    error
+
+	RetryAfter time.Duration // what the host asked for; 0 when it did not
 }
 
 func (e *Error) Error() string {
@@ -44,13 +47,9 @@ func (e *Error) Error() string {
 	case Disguised:
 		fmt.Fprintf(&b, "%s sent an error in place of the file", e.Host)
 	case Broken:
-		fmt.Fprintf(&b, "the download from %s broke off", e.Host)
+		b.WriteString("the download" + e.from() + " broke off")
 	case Stalled:
-		b.WriteString("the download")
-		if e.Host != "" { // it can stall before anybody answers
-			b.WriteString(" from " + e.Host)
-		}
-		b.WriteString(" stalled")
+		b.WriteString("the download" + e.from() + " stalled")
 	case Corrupt:
 		fmt.Fprintf(&b, "the bytes from %s are not the file's", e.Host)
 	case TooLarge:
@@ -62,6 +61,14 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// from names the host, if one has answered.
+func (e *Error) from() string {
+	if e.Host == "" {
+		return ""
+	}
+	return " from " + e.Host
+}
+
 func (e *Error) Unwrap() error { return e.Err }
 
 // Retryable reports whether the same download may succeed later.
@@ -70,13 +77,17 @@ func (e *Error) Retryable() bool {
 	case Unreachable, Broken, Stalled, Corrupt:
 		return true
 	case Refused:
-		// 401, 403 and 410 are how a URL that died answers; the next attempt has a new one.
-		switch e.Status {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusGone, http.StatusTooManyRequests:
-			return true
-		}
-		return e.Status >= 500
+		return e.urlDied() || e.Status >= 500 || e.Status == http.StatusRequestTimeout || e.Status == http.StatusTooManyRequests
 	default:
 		return false
 	}
+}
+
+// urlDied reports an answer that a new URL can mend.
+func (e *Error) urlDied() bool {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusGone:
+		return e.Kind == Refused
+	}
+	return false
 }

@@ -1,38 +1,43 @@
 // Package transfer moves one remote object to a place to keep it, and vouches
 // for what arrived. [Run] takes a [Source] and a [Sink] and ends in the whole,
-// verified object under its name, or in an [*Error] and nothing.
+// verified object under its name, or in an [*Error]; what has arrived is kept
+// for another try.
 package transfer
 
 import (
-	"bytes"
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc64"
 	"io"
-	"net/http"
-	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/gabriel-vasile/mimetype"
 )
 
-// A Sink takes the bytes in order. Commit makes them visible, whole and
-// durable; Abort leaves nothing behind.
+// A Sink stores the parts of one object. A directory keeps a file and a
+// journal, a bucket can keep a multipart upload. The bytes of a part are
+// written in order, by one goroutine at a time; parts come in any order.
 type Sink interface {
-	io.Writer
+	io.WriterAt
+	// ReadAt reads back bytes that were written.
+	io.ReaderAt
+	// Held returns what an earlier run left: how it described the object, nil
+	// if it left nothing, the size of its parts, and those that are whole.
+	Held() (description []byte, partSize int64, parts map[int64]bool)
+	// Begin drops what is held and makes room for an object of size bytes, -1
+	// if that is not known.
+	Begin(description []byte, size, partSize int64) error
+	// Commit makes the object visible, whole and durable.
 	Commit() error
-	Abort()
+	// Discard drops everything.
+	Discard() error
 }
 
-// Options say how to run a transfer.
+// Options say how to run a transfer. Zero fields take the defaults named.
 type Options struct {
 	// Size is the object's, in bytes, for an answer that does not tell; 0 means
 	// not known.
@@ -42,10 +47,24 @@ type Options struct {
 	// Media says that the object is audio, video or an image, so that text is
 	// an error in its place.
 	Media bool
-	// IdleTimeout is how long no byte may come; 60 s if 0. There is no total one.
+	// Connections is how many are used at the most; 8.
+	Connections int
+	// IdleTimeout is how long no byte may come on a connection; 60 s. There is
+	// no total one.
 	IdleTimeout time.Duration
-	// Progress, if set, hears after each write how many bytes are there and how
-	// many there will be, -1 if that is not known.
+	// Tries is how many failures in a row are borne without a byte between
+	// them; 6.
+	Tries int
+	// Backoff is the first wait after a failure, doubled and jittered from
+	// there up to 20 s; 250 ms.
+	Backoff time.Duration
+	// Accept, if set, may refuse the object, knowing its size, -1 if that is
+	// not known, before a byte is stored. Its error is returned as it is. It may
+	// also return a copy, of that size, which may be of this very object: if the
+	// host's checksum says so, nothing is fetched.
+	Accept func(size int64) (copied io.ReaderAt, err error)
+	// Progress, if set, hears how many bytes are there, of how many, -1 if
+	// that is not known. It may be called from several goroutines.
 	Progress func(done, total int64)
 }
 
@@ -55,129 +74,325 @@ type Result struct {
 	SHA256     string   // hex
 	MIMEType   string   // by the content
 	VerifiedBy []string // "length", "crc64", "md5"; empty where the source gave nothing to check by
+	Present    bool     // the copy that Accept returned is the object; nothing was committed
 }
 
 const (
-	bufferSize  = 1 << 20 // fewer, larger writes: measured fastest on a fast link
-	sniffLength = 3072    // what mimetype reads
+	partSize    = 4 << 20
+	bufferSize  = 256 << 10 // measured fastest with a disk behind; larger writes only cost memory
+	sniffLength = 3072      // what mimetype reads
+	maxRestarts = 3
+	maxWait     = time.Minute // of a Retry-After that is obeyed
 )
 
-// errIdle is the cause of a transfer that stalled.
+// errIdle is the cause of a connection that stalled.
 var errIdle = errors.New("no byte came in time")
 
-// Run moves the source's object into the sink that create returns for it.
-// create can refuse the object, knowing its size, before a byte is stored; its
-// error is returned as it is.
-func Run(ctx context.Context, src Source, create func(*Object) (Sink, error), opts Options) (Result, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	idle := opts.IdleTimeout
-	if idle == 0 {
-		idle = time.Minute
+// A restart is a reason to drop what is held and to begin with the first byte.
+type restart struct{ error }
+
+func (e *restart) Unwrap() error { return e.error }
+
+// errChanged says that what is held is of another version than what comes.
+var errChanged = &restart{&Error{Kind: Broken, Err: errors.New("the object changed while it was fetched")}}
+
+// Run moves the source's object into the sink. Whatever goes wrong, nothing is
+// visible that is not whole and verified; what is of use to another Run stays
+// in the sink.
+func Run(ctx context.Context, src Source, sink Sink, opts Options) (Result, error) {
+	opts.Connections = orDefault(opts.Connections, 8)
+	opts.IdleTimeout = orDefault(opts.IdleTimeout, time.Minute)
+	opts.Tries = orDefault(opts.Tries, 6)
+	opts.Backoff = orDefault(opts.Backoff, 250*time.Millisecond)
+	patience := newPatience(opts)
+	for restarts := 0; ; restarts++ {
+		result, err := runOnce(ctx, src, sink, opts, patience)
+		again, ok := errors.AsType[*restart](err)
+		if !ok {
+			return result, err
+		}
+		if err := sink.Discard(); err != nil {
+			return Result{}, err
+		}
+		if restarts == maxRestarts {
+			return Result{}, again.error
+		}
 	}
-	timer := time.AfterFunc(idle, func() { cancel(errIdle) })
-	defer timer.Stop()
-	obj, err := src.Open(ctx)
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// A run is one attempt at one version of an object.
+type run struct {
+	src      Source
+	sink     Sink
+	opts     Options
+	patience *patience
+
+	version version
+	plan    *plan
+	hasher  *hasher
+	single  bool        // one connection, from the first byte to the last
+	copied  io.ReaderAt // may be the object already; nil if there is no such thing
+
+	stop context.CancelCauseFunc
+	wait sync.WaitGroup
+	done atomic.Int64 // bytes that are there
+	host atomic.Value // string: who answered last, for errors
+}
+
+// runOnce fetches what is missing, and commits. A *restart means to forget what
+// is held and to run again.
+func runOnce(ctx context.Context, src Source, sink Sink, opts Options, patience *patience) (Result, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := &run{src: src, sink: sink, opts: opts, patience: patience, stop: stop}
+	first, err := r.begin(ctx)
 	if err != nil {
+		return Result{}, err
+	}
+	if result, ok := r.present(ctx); ok {
+		if first != nil {
+			first.Body.Close()
+		}
+		return result, sink.Discard()
+	}
+	hashed := make(chan error, 1)
+	r.wait.Go(func() { hashed <- r.hasher.run(ctx, sink) })
+	if r.single {
+		err = r.fetchSingle(ctx, first)
+	} else {
+		err = r.fetchParts(ctx, first)
+	}
+	if err != nil {
+		stop(err)
+	}
+	r.hasher.extend(r.done.Load(), true)
+	r.wait.Wait() // nobody touches the sink from here on
+	if hashErr := <-hashed; err == nil {
+		err = hashErr
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	by, err := r.hasher.check(r.version)
+	if err != nil {
+		return Result{}, errors.Join(&Error{Kind: Corrupt, Host: r.lastHost(), Err: err}, sink.Discard())
+	}
+	result := Result{Bytes: r.done.Load(), SHA256: r.hasher.sum(), VerifiedBy: by}
+	result.MIMEType = TypeOf(io.NewSectionReader(sink, 0, sniffLength))
+	// The result is returned with Commit's error too: it tells whether what is
+	// in the way is the same object.
+	return result, sink.Commit()
+}
+
+// present holds a copy that is there already against the object's checksum.
+func (r *run) present(ctx context.Context) (Result, bool) {
+	if r.copied == nil || r.version.CRC64 == "" && r.version.MD5 == "" {
+		return Result{}, false
+	}
+	h := newHasher(r.version)
+	h.extend(r.version.Size, true)
+	if err := h.run(ctx, r.copied); err != nil {
+		return Result{}, false
+	}
+	by, err := h.check(r.version)
+	if err != nil {
+		return Result{}, false
+	}
+	return Result{
+		Bytes: r.version.Size, SHA256: h.sum(), VerifiedBy: by, Present: true,
+		MIMEType: TypeOf(io.NewSectionReader(r.copied, 0, sniffLength)),
+	}, true
+}
+
+// begin opens the object where what is held ends, and settles on a version and
+// a plan. It returns no object where everything is held.
+func (r *run) begin(ctx context.Context) (*Object, error) {
+	description, heldSize, parts := r.sink.Held()
+	v, resuming := decodeVersion(description)
+	req := Request{}
+	if resuming {
+		r.version, r.plan = v, newPlan(v.Size, heldSize, parts)
+		req = Request{Offset: r.plan.frontier(v.Size), IfRange: v.ETag}
+		if r.plan.missing() == 0 {
+			r.ready(parts)
+			return nil, nil
+		}
+	}
+	obj, err := r.open(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if resuming && v.matches(obj) && obj.Offset == req.Offset {
+		if err := r.accept(obj); err != nil {
+			return nil, err
+		}
+		r.ready(parts)
+		return obj, nil
+	}
+	if obj.Offset != 0 {
+		obj.Body.Close()
+		return nil, errChanged
+	}
+	if obj.Size < 0 && r.opts.Size > 0 {
+		obj.Size = r.opts.Size
+	}
+	if err := r.accept(obj); err != nil {
+		return nil, err
+	}
+	r.version = versionOf(obj)
+	r.single = !obj.Ranges || !r.version.pinned()
+	if err := r.sink.Begin(r.version.encode(), obj.Size, partSize); err != nil {
+		obj.Body.Close()
+		return nil, err
+	}
+	if !r.single {
+		r.plan = newPlan(obj.Size, partSize, nil)
+	}
+	r.ready(nil)
+	return obj, nil
+}
+
+// ready counts what is held and sets up the hashing.
+func (r *run) ready(held map[int64]bool) {
+	r.hasher = newHasher(r.version)
+	if len(held) > 0 {
+		r.done.Store(r.version.Size - r.plan.missing())
+		r.hasher.extend(r.plan.frontier(r.version.Size), false)
+	}
+}
+
+// accept refuses what is too large, or not wanted.
+func (r *run) accept(obj *Object) error {
+	var err error
+	switch {
+	case r.opts.MaxBytes > 0 && obj.Size > r.opts.MaxBytes:
+		err = tooLarge(obj, r.opts)
+	case r.opts.Accept != nil:
+		r.copied, err = r.opts.Accept(obj.Size)
+	}
+	if err != nil {
+		obj.Body.Close()
+	}
+	return err
+}
+
+// open opens the source, as often as patience allows, and sees through errors
+// in disguise. The body it returns ends when no byte comes for too long.
+func (r *run) open(ctx context.Context, req Request) (*Object, error) {
+	for {
+		obj, err := r.openOnce(ctx, req)
+		if err == nil {
+			r.host.Store(obj.Host)
+			return obj, nil
+		}
+		if err := r.patience.endure(ctx, err); err != nil {
+			return nil, err
+		}
+		if failed, ok := errors.AsType[*Error](err); ok && failed.urlDied() {
+			req.Fresh = true
+		}
+	}
+}
+
+func (r *run) openOnce(ctx context.Context, req Request) (*Object, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(r.opts.IdleTimeout, func() { cancel(errIdle) })
+	obj, err := r.src.Open(ctx, req)
+	if err != nil {
+		timer.Stop()
+		cancel(nil)
 		if _, known := errors.AsType[*Error](err); !known && errors.Is(context.Cause(ctx), errIdle) {
 			err = &Error{Kind: Stalled, Err: errIdle}
 		}
-		return Result{}, err
+		return nil, err
 	}
+	body := &idleBody{ReadCloser: obj.Body, ctx: ctx, cancel: cancel, timer: timer, idle: r.opts.IdleTimeout}
+	obj.Body = body
+	if obj.Offset == 0 {
+		if err := r.sniff(obj, body); err != nil {
+			_ = body.Close() // it is of no use
+			return nil, err
+		}
+	}
+	return obj, nil
+}
+
+func (r *run) lastHost() string {
+	host, _ := r.host.Load().(string)
+	return host
+}
+
+// fetchSingle takes the whole object from one connection. If it breaks off
+// there is nothing to go on from.
+func (r *run) fetchSingle(ctx context.Context, obj *Object) error {
 	defer obj.Body.Close()
-	if obj.Size < 0 && opts.Size > 0 {
-		obj.Size = opts.Size
-	}
-	if opts.MaxBytes > 0 && obj.Size > opts.MaxBytes {
-		return Result{}, tooLarge(obj, opts)
-	}
-	body := &idleReader{obj.Body, idle, timer}
 	buf := make([]byte, bufferSize)
-	head, err := io.ReadFull(body, buf[:sniffLength])
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return Result{}, broken(ctx, obj, 0, err)
-	}
-	if err := disguised(obj, buf[:head], opts); err != nil {
-		return Result{}, err
-	}
-	sink, err := create(obj)
-	if err != nil {
-		return Result{}, err
-	}
-	digests := newDigests(obj.Header)
-	done, err := pump(ctx, obj, sink, digests, body, buf, head, opts)
-	if err == nil {
-		err = digests.check(obj, done)
-	}
-	if err != nil {
-		sink.Abort()
-		return Result{}, err
-	}
-	// The digests are returned with Commit's error too: they tell whether what
-	// is in the way is the same object.
-	return digests.result(obj, done), sink.Commit()
-}
-
-// pump copies the body, whose first bytes are in buf already.
-func pump(ctx context.Context, obj *Object, sink Sink, digests *digests, body io.Reader, buf []byte, filled int, opts Options) (int64, error) {
-	done := int64(0)
 	for {
-		n, readErr := readMore(body, buf, filled)
-		filled = 0
-		if opts.MaxBytes > 0 && done+int64(n) > opts.MaxBytes {
-			return done, tooLarge(obj, opts)
-		}
+		n, readErr := fill(obj.Body, buf)
 		if n > 0 {
-			digests.add(buf[:n])
-			if _, err := sink.Write(buf[:n]); err != nil {
-				return done, err
+			if err := r.store(buf[:n], r.done.Load()); err != nil {
+				return err
 			}
-			done += int64(n)
-			if opts.Progress != nil {
-				opts.Progress(done, obj.Size)
+			r.hasher.extend(r.done.Load(), false)
+		}
+		switch {
+		case readErr == nil:
+		case errors.Is(readErr, io.EOF) && (obj.Size < 0 || r.done.Load() == obj.Size):
+			return nil
+		default:
+			broken := r.broken(ctx, obj.Host, readErr)
+			if err := r.patience.endure(ctx, broken); err != nil {
+				return err
 			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			return done, nil
-		}
-		if readErr != nil {
-			return done, broken(ctx, obj, done, readErr)
+			return &restart{broken}
 		}
 	}
 }
 
-// readMore adds to what buf holds until it is full or nothing more is there
-// for now, so that writes are large on a fast link and prompt on a slow one.
-func readMore(r io.Reader, buf []byte, filled int) (int, error) {
-	started := time.Now()
-	for filled < len(buf) {
-		n, err := r.Read(buf[filled:])
-		filled += n
-		if err != nil {
-			return filled, err
-		}
-		if time.Since(started) > 250*time.Millisecond {
-			break
-		}
+// store writes bytes that came.
+func (r *run) store(p []byte, off int64) error {
+	if _, err := r.sink.WriteAt(p, off); err != nil {
+		return err
 	}
-	return filled, nil
+	done := r.done.Add(int64(len(p)))
+	if r.opts.MaxBytes > 0 && done > r.opts.MaxBytes {
+		return errors.Join(tooLarge(&Object{Size: -1, Host: r.lastHost()}, r.opts), r.sink.Discard())
+	}
+	r.patience.reset()
+	if r.opts.Progress != nil {
+		r.opts.Progress(done, r.version.Size)
+	}
+	return nil
 }
 
 // broken explains a body that ended early.
-func broken(ctx context.Context, obj *Object, done int64, err error) error {
+func (r *run) broken(ctx context.Context, host string, err error) error {
+	kind := Broken
 	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errIdle):
-		return &Error{Kind: Stalled, Host: obj.Host, Err: fmt.Errorf("after %s of %s, %w", humanize.Bytes(uint64(done)), sizeInWords(obj.Size), errIdle)}
+	case errors.Is(err, errIdle), errors.Is(cause, errIdle):
+		kind, err = Stalled, errIdle
 	case cause != nil:
 		return cause
-	case errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("the connection closed")
 	}
-	return &Error{Kind: Broken, Host: obj.Host, Err: fmt.Errorf("after %s of %s: %w", humanize.Bytes(uint64(done)), sizeInWords(obj.Size), err)}
+	return &Error{Kind: kind, Host: host, Err: fmt.Errorf("after %s of %s: %w", humanize.Bytes(uint64(r.done.Load())), sizeInWords(r.version.Size), err)}
 }
 
 func tooLarge(obj *Object, opts Options) error {
-	return &Error{Kind: TooLarge, Host: obj.Host, Err: fmt.Errorf("%s, and %s are allowed", sizeInWords(obj.Size), humanize.Bytes(uint64(opts.MaxBytes)))}
+	has := "more"
+	if obj.Size >= 0 {
+		has = fmt.Sprintf("%d bytes", obj.Size)
+	}
+	return &Error{Kind: TooLarge, Host: obj.Host, Err: fmt.Errorf("%s, and %d bytes are allowed", has, opts.MaxBytes)}
 }
 
 func sizeInWords(n int64) string {
@@ -187,113 +402,9 @@ func sizeInWords(n int64) string {
 	return humanize.Bytes(uint64(n))
 }
 
-// disguised finds the error that was sent as if it were the object.
-func disguised(obj *Object, head []byte, opts Options) error {
-	if len(head) == 0 {
-		return &Error{Kind: Disguised, Host: obj.Host, Err: errors.New("nothing at all")}
-	}
-	if encoding := obj.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return &Error{Kind: Disguised, Host: obj.Host, Err: fmt.Errorf("it is encoded as %.40q, which was not asked for", encoding)}
-	}
-	kind := obj.Header.Get("Content-Type")
-	trimmed := bytes.TrimSpace(head)
-	looksLikeError := strings.HasPrefix(kind, "text/html") ||
-		opts.Media && isText(head) && (obj.Size < 0 || int64(len(head)) == min(obj.Size, sniffLength)) ||
-		bytes.HasPrefix(trimmed, []byte("{")) && bytes.Contains(head, []byte(`"base_resp"`)) ||
-		bytes.HasPrefix(trimmed, []byte("<")) && bytes.Contains(head, []byte("<Error>")) && bytes.Contains(head, []byte("<Code>"))
-	if !looksLikeError {
-		return nil
-	}
-	return &Error{Kind: Disguised, Host: obj.Host, Err: describe(head)}
-}
-
-// isText reports text of any sort: plain, JSON, XML, HTML.
-func isText(head []byte) bool {
-	for kind := mimetype.Detect(head); kind != nil; kind = kind.Parent() {
-		if kind.Is("text/plain") {
-			return true
-		}
-	}
-	return false
-}
-
-// idleReader puts off a timer at each read that brings something.
-type idleReader struct {
-	io.Reader
-	idle  time.Duration
-	timer *time.Timer
-}
-
-func (r *idleReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
-	if n > 0 {
-		r.timer.Reset(r.idle)
-	}
-	return n, err
-}
-
-// digests are the checksums of what passes by: the SHA-256 for the caller, and
-// those the answer's header lets us check.
-type digests struct {
-	head    []byte // for the type
-	sha     hash.Hash
-	crc     hash.Hash64
-	wantCRC uint64
-	md5     hash.Hash
-	wantMD5 []byte
-}
-
-func newDigests(h http.Header) *digests {
-	d := &digests{sha: sha256.New()}
-	// Of the whole object, in decimal; OSS leaves it out for some copied ones.
-	if want, err := strconv.ParseUint(h.Get("X-Oss-Hash-Crc64ecma"), 10, 64); err == nil {
-		d.crc, d.wantCRC = crc64.New(crc64.MakeTable(crc64.ECMA)), want
-	}
-	if want, err := base64.StdEncoding.DecodeString(h.Get("Content-Md5")); err == nil && len(want) == md5.Size {
-		d.md5, d.wantMD5 = md5.New(), want
-	}
-	return d
-}
-
-func (d *digests) add(p []byte) {
-	if len(d.head) < sniffLength {
-		d.head = append(d.head, p[:min(len(p), sniffLength-len(d.head))]...)
-	}
-	d.sha.Write(p)
-	if d.crc != nil {
-		d.crc.Write(p)
-	}
-	if d.md5 != nil {
-		d.md5.Write(p)
-	}
-}
-
-func (d *digests) check(obj *Object, done int64) error {
-	corrupt := func(format string, args ...any) error {
-		return &Error{Kind: Corrupt, Host: obj.Host, Err: fmt.Errorf(format, args...)}
-	}
-	switch {
-	case obj.Size >= 0 && done != obj.Size:
-		return &Error{Kind: Broken, Host: obj.Host, Err: fmt.Errorf("after %d of %d bytes", done, obj.Size)}
-	case d.crc != nil && d.crc.Sum64() != d.wantCRC:
-		return corrupt("CRC-64 is %d, the host says %d", d.crc.Sum64(), d.wantCRC)
-	case d.md5 != nil && !bytes.Equal(d.md5.Sum(nil), d.wantMD5):
-		return corrupt("MD5 is %x, the host says %x", d.md5.Sum(nil), d.wantMD5)
-	}
-	return nil
-}
-
-func (d *digests) result(obj *Object, done int64) Result {
-	r := Result{Bytes: done, SHA256: hex.EncodeToString(d.sha.Sum(nil)), VerifiedBy: []string{}}
-	r.MIMEType, _, _ = strings.Cut(mimetype.Detect(d.head).String(), ";")
-	if obj.Size >= 0 {
-		r.VerifiedBy = append(r.VerifiedBy, "length")
-	}
-	if d.crc != nil {
-		r.VerifiedBy = append(r.VerifiedBy, "crc64")
-	}
-	if d.md5 != nil {
-		r.VerifiedBy = append(r.VerifiedBy, "md5")
-	}
-	return r
+// TypeOf is the MIME type of content, by how it begins.
+func TypeOf(content io.Reader) string {
+	head, _ := io.ReadAll(io.LimitReader(content, sniffLength)) // as much as there is
+	kind, _, _ := strings.Cut(mimetype.Detect(head).String(), ";")
+	return kind
 }

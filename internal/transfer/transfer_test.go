@@ -1,19 +1,24 @@
 package transfer_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"minimax-files-mcp/internal/storage"
 	"minimax-files-mcp/internal/transfer"
 	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/minimax/sandbox"
@@ -21,75 +26,121 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// remote is a file in a sandbox and a source that reads it.
+// remote is a file in a sandbox, a source that reads it, and a directory to
+// put it in.
 type remote struct {
 	*sandbox.Server
 	file   minimax.File
 	source transfer.URL
+	dir    *storage.Dir
 }
 
-func newRemote(t *testing.T, size int64) *remote {
+func newRemote(t testing.TB, size int64) *remote {
 	t.Helper()
 	s, err := sandbox.Start(sandbox.Config{Empty: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir, err := storage.NewDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	client := transfer.NewClient(true)
-	t.Cleanup(func() { client.CloseIdleConnections(); s.Close() })
 	api := &http.Transport{}
-	t.Cleanup(api.CloseIdleConnections)
-	r := &remote{Server: s, file: s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: size})}
-	r.source = transfer.URL{Client: client, Locate: func(ctx context.Context) (string, error) {
-		c := &minimax.Client{BaseURL: s.URL(), Key: func(context.Context) string { return sandbox.Key }, HTTP: &http.Client{Transport: api}}
+	t.Cleanup(func() { client.CloseIdleConnections(); api.CloseIdleConnections(); s.Close(); dir.Close() })
+	r := &remote{Server: s, dir: dir, file: s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: size})}
+	c := &minimax.Client{BaseURL: s.URL(), Key: func(context.Context) string { return sandbox.Key }, HTTP: &http.Client{Transport: api}}
+	var mu sync.Mutex
+	known := ""
+	r.source = transfer.URL{Client: client, Locate: func(ctx context.Context, fresh bool) (string, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if known != "" && !fresh {
+			return known, nil
+		}
 		got, err := c.Retrieve(ctx, r.file.ID)
 		if err != nil {
 			return "", err
 		}
-		return got.File.DownloadURL, nil
+		known = got.File.DownloadURL
+		return known, nil
 	}}
 	return r
 }
 
-// memory is a sink that remembers how it ended.
-type memory struct {
-	bytes.Buffer
-	committed, aborted bool
-	fail               error // of Write
-}
-
-func (m *memory) Write(p []byte) (int, error) {
-	if m.fail != nil {
-		return 0, m.fail
+// run transfers the file to film.mp4.
+func (r *remote) run(ctx context.Context, opts transfer.Options) (transfer.Result, error) {
+	part, err := r.dir.Part("film.mp4", "owner")
+	if err != nil {
+		return transfer.Result{}, err
 	}
-	return m.Buffer.Write(p)
+	defer part.Close()
+	if opts.Backoff == 0 {
+		opts.Backoff = time.Millisecond
+	}
+	return transfer.Run(ctx, r.source, part, opts)
 }
-func (m *memory) Commit() error { m.committed = true; return nil }
-func (m *memory) Abort()        { m.aborted = true }
 
-func (m *memory) create(*transfer.Object) (transfer.Sink, error) { return m, nil }
+// saved is the digest of film.mp4, "" if it is not there.
+func (r *remote) saved(t testing.TB) string {
+	t.Helper()
+	content, err := os.ReadFile(r.dir.Join("film.mp4"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content))
+}
+
+// left lists the files beside film.mp4.
+func (r *remote) left(t testing.TB) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(r.dir.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "film.mp4" {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+const part = 4 << 20
 
 func TestRun(t *testing.T) {
-	for _, size := range []int64{1, 3071, 3072, 3073, 1 << 20, 1<<20 + 1, 5 << 20} {
+	for _, size := range []int64{1, 3071, 3072, 3073, 1 << 20, part, part + 1, 3*part - 1} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			r, sink := newRemote(t, size), &memory{}
+			r := newRemote(t, size)
+			var mu sync.Mutex
 			last := int64(-1)
-			got, err := transfer.Run(t.Context(), r.source, sink.create, transfer.Options{
+			got, err := r.run(t.Context(), transfer.Options{
 				Progress: func(done, total int64) {
-					if done <= last || total != size {
-						t.Errorf("progress %d of %d after %d", done, total, last)
+					mu.Lock()
+					defer mu.Unlock()
+					if total != size {
+						t.Errorf("progress %d of %d", done, total)
 					}
-					last = done
+					last = max(last, done)
 				},
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum := fmt.Sprintf("%x", sha256.Sum256(sink.Bytes()))
-			if got.Bytes != size || got.SHA256 != sum || sum != r.SHA256(r.file.ID) || !sink.committed || sink.aborted {
-				t.Errorf("%+v, committed %v, aborted %v; want %d bytes with %s", got, sink.committed, sink.aborted, size, r.SHA256(r.file.ID))
+			if got.Bytes != size || got.SHA256 != r.SHA256(r.file.ID) || r.saved(t) != got.SHA256 || last != size {
+				t.Errorf("%+v, saved %s, progress %d; want %d bytes with %s", got, r.saved(t), last, size, r.SHA256(r.file.ID))
 			}
-			if verified := strings.Join(got.VerifiedBy, " "); verified != "length crc64 md5" {
+			if verified := strings.Join(got.VerifiedBy, " "); verified != "length crc64" {
 				t.Errorf("verified by %s", verified)
+			}
+			if names := r.left(t); len(names) > 0 {
+				t.Errorf("left behind: %v", names)
+			}
+			if r.Count("retrieve") != 1 || r.Count("storage") != 1 {
+				t.Errorf("%d retrieves, %d requests to the storage host", r.Count("retrieve"), r.Count("storage"))
 			}
 			for _, req := range r.Requests() {
 				if req.Endpoint == "storage" && (req.Header.Get("Authorization") != "" || req.Header.Get("Referer") != "" || req.Header.Get("Accept-Encoding") != "identity") {
@@ -100,114 +151,247 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestRun_ends_in_the_object_or_in_nothing(t *testing.T) {
-	const size = 3 << 20
-	for name, tt := range map[string]struct {
+// outcome is how a transfer of a spoilt file may end.
+type outcome struct {
+	kind transfer.Kind // 0: it succeeds
+	says string
+}
+
+// TestFaults is every way to fail, at the first byte, in the middle and at the
+// last, over one connection and four: each ends in the right bytes under the
+// final name, or in a clear error and nothing there.
+func TestFaults(t *testing.T) {
+	const size = 5*part + 12345
+	good := outcome{}
+	type row struct {
 		fault sandbox.Fault
-		kind  transfer.Kind // 0: it succeeds
-		says  string
-	}{
-		"no checksum":                        {sandbox.Fault{NoChecksum: true}, 0, ""},
-		"no length":                          {sandbox.Fault{NoLength: true}, 0, ""},
-		"slow":                               {sandbox.Fault{BytesPerSecond: 20 << 20}, 0, ""},
-		"cut at the first byte":              {sandbox.Fault{CutAfter: 1}, transfer.Broken, "connection closed"},
-		"cut in the middle":                  {sandbox.Fault{CutAfter: size / 2}, transfer.Broken, "of 3.1 MB"},
-		"cut at the last byte":               {sandbox.Fault{CutAfter: size - 1}, transfer.Broken, ""},
-		"cut without a length":               {sandbox.Fault{CutAfter: size / 2, NoLength: true}, transfer.Corrupt, "CRC-64"},
-		"reset":                              {sandbox.Fault{Reset: true}, transfer.Unreachable, ""},
-		"stall":                              {sandbox.Fault{StallAfter: size / 2}, transfer.Stalled, "no byte came"},
-		"stall at the first byte":            {sandbox.Fault{StallAfter: 1}, transfer.Stalled, ""},
-		"wrong checksum":                     {sandbox.Fault{WrongChecksum: true}, transfer.Corrupt, "CRC-64"},
-		"expired":                            {sandbox.Fault{Expired: true}, transfer.Refused, "Request has expired"},
-		"HTTP 404":                           {sandbox.Fault{Status: 404}, transfer.Refused, "404 Not Found"},
-		"HTTP 503":                           {sandbox.Fault{Status: 503}, transfer.Refused, "503"},
-		"JSON in place of the file":          {sandbox.Fault{Code: 1033, Message: "downstream"}, transfer.Disguised, "1033"},
-		"XML in place of the file":           {sandbox.Fault{Status: 200, ContentType: "application/xml", Body: "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"}, transfer.Disguised, "NoSuchKey"},
-		"HTML in place of the file":          {sandbox.Fault{Status: 200, ContentType: "text/html", Body: "<html>blocked</html>"}, transfer.Disguised, "HTML"},
-		"nothing in place of the file":       {sandbox.Fault{Status: 200}, transfer.Disguised, "nothing at all"},
-		"any JSON in place of a film":        {sandbox.Fault{Status: 200, Body: `{"error":1}`}, transfer.Disguised, `{\"error\":1}`},
-		"text in place of a film":            {sandbox.Fault{Status: 200, Body: "rate limited"}, transfer.Disguised, "rate limited"},
-		"a redirect that can't be read":      {sandbox.Fault{Redirect: "https://example.org/%zz?Signature=secret"}, transfer.Unreachable, "malformed"},
-		"an error body that stalls":          {sandbox.Fault{Status: 503, StallAfter: 1}, transfer.Refused, "503"},
-		"gzip that was not wanted":           {sandbox.Fault{GzipLie: true}, transfer.Disguised, "gzip"},
-		"endless":                            {sandbox.Fault{Endless: true}, transfer.TooLarge, "10 MB are allowed"},
-		"a redirect to http":                 {sandbox.Fault{Redirect: "http://example.org/x?Signature=secret"}, transfer.Forbidden, "not https"},
-		"a redirect to a private address":    {sandbox.Fault{Redirect: "https://10.0.0.1/x?Signature=secret"}, transfer.Forbidden, "public"},
-		"a redirect to the metadata service": {sandbox.Fault{Redirect: "https://169.254.169.254/x"}, transfer.Forbidden, "public"},
+		want  outcome
+	}
+	rows := map[string]row{
+		"nothing":                             {sandbox.Fault{}, good},
+		"no checksum":                         {sandbox.Fault{NoChecksum: true}, good},
+		"no length":                           {sandbox.Fault{NoLength: true}, good},
+		"no range":                            {sandbox.Fault{NoRange: true}, good},
+		"no ETag":                             {sandbox.Fault{NoETag: true}, good},
+		"reset once":                          {sandbox.Fault{Reset: true, Times: 1}, good},
+		"reset always":                        {sandbox.Fault{Reset: true}, outcome{transfer.Unreachable, ""}},
+		"503 once":                            {sandbox.Fault{Status: 503, Times: 1}, good},
+		"503 with Retry-After once":           {sandbox.Fault{Status: 503, RetryAfter: "1", Times: 1}, good},
+		"429 with an hour":                    {sandbox.Fault{Status: 429, RetryAfter: "3600"}, outcome{transfer.Refused, "429"}},
+		"503 always":                          {sandbox.Fault{Status: 503}, outcome{transfer.Refused, "503"}},
+		"404":                                 {sandbox.Fault{Status: 404}, outcome{transfer.Refused, "404"}},
+		"expired once":                        {sandbox.Fault{Expired: true, Times: 1}, good},
+		"expired always":                      {sandbox.Fault{Expired: true}, outcome{transfer.Refused, "Request has expired"}},
+		"gone once":                           {sandbox.Fault{Status: 410, Times: 1}, good},
+		"wrong checksum":                      {sandbox.Fault{WrongChecksum: true}, outcome{transfer.Corrupt, "CRC-64"}},
+		"JSON in place of the file":           {sandbox.Fault{Code: 1033, Message: "downstream"}, outcome{transfer.Disguised, "1033"}},
+		"any JSON in place of a film":         {sandbox.Fault{Status: 200, Body: `{"error":1}`}, outcome{transfer.Disguised, "error"}},
+		"JSON that quotes a signed URL":       {sandbox.Fault{Status: 403, Body: `{"url":"https://h/x?Expires=1&Signature=secret"}`}, outcome{transfer.Refused, "https://h/x?…"}},
+		"text in place of a film":             {sandbox.Fault{Status: 200, Body: "rate limited"}, outcome{transfer.Disguised, "rate limited"}},
+		"nothing in place of the file":        {sandbox.Fault{Status: 200}, outcome{transfer.Disguised, "nothing at all"}},
+		"XML in place of the file":            {sandbox.Fault{Status: 200, ContentType: "application/xml", Body: "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"}, outcome{transfer.Disguised, "NoSuchKey"}},
+		"HTML in place of the file":           {sandbox.Fault{Status: 200, ContentType: "text/html", Body: "<html>blocked</html>"}, outcome{transfer.Disguised, "HTML"}},
+		"gzip that was not wanted":            {sandbox.Fault{GzipLie: true}, outcome{transfer.Disguised, "gzip"}},
+		"endless":                             {sandbox.Fault{Endless: true}, outcome{transfer.TooLarge, "are allowed"}},
+		"a redirect to http":                  {sandbox.Fault{Redirect: "http://example.org/x?Signature=secret"}, outcome{transfer.Forbidden, "not https"}},
+		"a redirect to a private address":     {sandbox.Fault{Redirect: "https://10.0.0.1/x?Signature=secret"}, outcome{transfer.Forbidden, "public"}},
+		"a redirect to the metadata service":  {sandbox.Fault{Redirect: "https://169.254.169.254/x"}, outcome{transfer.Forbidden, "public"}},
+		"a redirect that can't be read":       {sandbox.Fault{Redirect: "https://example.org/%zz?Signature=secret"}, outcome{transfer.Unreachable, "malformed"}},
+		"an error body that stalls":           {sandbox.Fault{Status: 503, StallAfter: 1}, outcome{transfer.Refused, "503"}},
+		"a change before the second request":  {sandbox.Fault{Changed: true, Skip: 1}, good},
+		"an expiry before the second request": {sandbox.Fault{Expired: true, Skip: 1, Times: 1}, good},
+	}
+	for where, at := range map[string]int64{"the first byte": 1, "the middle": size / 2, "the last byte": size - 1} {
+		rows["cut once at "+where] = row{sandbox.Fault{CutAfter: at, Times: 1}, good}
+		rows["stall once at "+where] = row{sandbox.Fault{StallAfter: at, Times: 1}, good}
+		rows["cut once at "+where+" without ranges"] = row{sandbox.Fault{CutAfter: at, Times: 1, NoRange: true}, good}
+		if at > 1 { // one byte without a length may be anything
+			rows["cut once at "+where+" without a length"] = row{sandbox.Fault{CutAfter: at, Times: 1, NoLength: true}, outcome{transfer.Corrupt, "CRC-64"}}
+		}
+		rows["cut at "+where+", then another version"] = row{sandbox.Fault{CutAfter: at, Times: 1}, good}
+	}
+	for _, connections := range []int{1, 4} {
+		for name, row := range rows {
+			t.Run(fmt.Sprintf("%s, %d connections", name, connections), func(t *testing.T) {
+				t.Parallel()
+				r := newRemote(t, size)
+				row := row
+				if connections > 1 {
+					row.fault.BytesPerSecond = 12 << 20 // slow enough that more are opened
+				}
+				r.Misbehave(r.file.ID, row.fault)
+				opts := transfer.Options{MaxBytes: 2 * size, Media: true, Connections: connections}
+				if row.fault.StallAfter > 0 {
+					opts.IdleTimeout = 500 * time.Millisecond
+				}
+				got, err := r.run(t.Context(), opts)
+				if row.want.kind == 0 {
+					if err != nil || got.SHA256 != r.saved(t) || len(r.left(t)) > 0 {
+						t.Errorf("%v, saved %q, left behind %v", err, r.saved(t), r.left(t))
+					}
+					if want := r.SHA256(r.file.ID); !row.fault.Changed && got.SHA256 != want {
+						t.Errorf("%s arrived, want %s", got.SHA256, want)
+					}
+					return
+				}
+				failed, ok := errors.AsType[*transfer.Error](err)
+				if !ok || failed.Kind != row.want.kind || !strings.Contains(err.Error(), row.want.says) {
+					t.Errorf("%v, want kind %d and %q", err, row.want.kind, row.want.says)
+				}
+				if r.saved(t) != "" {
+					t.Error("there is a file under the final name")
+				}
+				if strings.Contains(err.Error(), "Signature=") || strings.Contains(err.Error(), "Expires=") {
+					t.Errorf("the error gives the signed URL away: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestRun_goes_on_from_what_an_earlier_run_left(t *testing.T) {
+	const size = 6*part + 100
+	r := newRemote(t, size)
+	r.Misbehave(r.file.ID, sandbox.Fault{CutAfter: 3*part + 5})
+	if _, err := r.run(t.Context(), transfer.Options{Tries: 1, Connections: 1}); err == nil {
+		t.Fatal("no error")
+	}
+	if r.saved(t) != "" || len(r.left(t)) != 2 {
+		t.Fatalf("saved %q, left %v", r.saved(t), r.left(t))
+	}
+	r.Misbehave(r.file.ID, sandbox.Fault{})
+	before := len(r.Requests())
+	got, err := r.run(t.Context(), transfer.Options{})
+	if err != nil || got.SHA256 != r.SHA256(r.file.ID) || r.saved(t) != got.SHA256 {
+		t.Fatalf("%v, saved %s", err, r.saved(t))
+	}
+	asked := r.Requests()[before:]
+	if want := fmt.Sprintf("bytes=%d-", 3*part); len(asked) != 1 || asked[0].Header.Get("Range") != want {
+		t.Errorf("asked for %v, want %s once", asked, want)
+	}
+	if names := r.left(t); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestRun_starts_over_where_the_object_changed_meanwhile(t *testing.T) {
+	r := newRemote(t, 3*part)
+	r.Misbehave(r.file.ID, sandbox.Fault{CutAfter: 2 * part})
+	if _, err := r.run(t.Context(), transfer.Options{Tries: 1}); err == nil {
+		t.Fatal("no error")
+	}
+	r.Misbehave(r.file.ID, sandbox.Fault{Changed: true})
+	got, err := r.run(t.Context(), transfer.Options{})
+	if err != nil || got.SHA256 == r.SHA256(r.file.ID) || r.saved(t) != got.SHA256 {
+		t.Errorf("%v, %+v, saved %s", err, got, r.saved(t))
+	}
+}
+
+func TestRun_ignores_a_journal_or_part_that_was_damaged(t *testing.T) {
+	for name, damage := range map[string]func(text []byte) []byte{
+		"journal cut":     func(b []byte) []byte { return b[:len(b)/2] },
+		"journal emptied": func([]byte) []byte { return nil },
+		"journal altered": func(b []byte) []byte { b[12] ^= 1; return b },
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, sink := newRemote(t, size), &memory{}
-			r.Misbehave(r.file.ID, tt.fault)
-			opts := transfer.Options{MaxBytes: 10_000_000, Media: true}
-			if tt.fault.StallAfter > 0 {
-				opts.IdleTimeout = 300 * time.Millisecond
+			r := newRemote(t, 3*part)
+			r.Misbehave(r.file.ID, sandbox.Fault{CutAfter: 2 * part, Times: 1})
+			if _, err := r.run(t.Context(), transfer.Options{Tries: 1}); err == nil {
+				t.Fatal("no error")
 			}
-			_, err := transfer.Run(t.Context(), r.source, sink.create, opts)
-			var failed *transfer.Error
-			switch {
-			case tt.kind == 0:
-				if err != nil || !sink.committed || fmt.Sprintf("%x", sha256.Sum256(sink.Bytes())) != r.SHA256(r.file.ID) {
-					t.Errorf("%v, committed %v", err, sink.committed)
-				}
-				return
-			case !errors.As(err, &failed) || failed.Kind != tt.kind || !strings.Contains(err.Error(), tt.says):
-				t.Errorf("%v, want kind %d and %q", err, tt.kind, tt.says)
+			path := filepath.Join(r.dir.Path(), ".film.mp4.journal")
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if sink.committed {
-				t.Error("it was committed")
+			if err := os.WriteFile(path, damage(text), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			if err != nil && (strings.Contains(err.Error(), "Signature=") || strings.Contains(err.Error(), "Expires=")) {
-				t.Errorf("the error gives the signed URL away: %v", err)
+			if got, err := r.run(t.Context(), transfer.Options{}); err != nil || r.saved(t) != r.SHA256(r.file.ID) || got.SHA256 != r.saved(t) {
+				t.Errorf("%v, saved %s", err, r.saved(t))
 			}
 		})
+	}
+	t.Run("part altered", func(t *testing.T) {
+		r := newRemote(t, 3*part)
+		r.Misbehave(r.file.ID, sandbox.Fault{CutAfter: 2 * part, Times: 1, NoChecksum: true})
+		if _, err := r.run(t.Context(), transfer.Options{Tries: 1}); err == nil {
+			t.Fatal("no error")
+		}
+		f, err := os.OpenFile(filepath.Join(r.dir.Path(), ".film.mp4.part"), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.WriteAt([]byte("damaged"), 100)
+		f.Close()
+		r.Misbehave(r.file.ID, sandbox.Fault{NoChecksum: true}) // so that nothing else would tell
+		if _, err := r.run(t.Context(), transfer.Options{}); err != nil || r.saved(t) != r.SHA256(r.file.ID) {
+			t.Errorf("%v, saved %s", err, r.saved(t))
+		}
+	})
+}
+
+func TestRun_uses_more_connections_where_each_is_throttled(t *testing.T) {
+	r := newRemote(t, 24<<20)
+	r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 4 << 20})
+	if _, err := r.run(t.Context(), transfer.Options{}); err != nil || r.saved(t) != r.SHA256(r.file.ID) {
+		t.Fatalf("%v, saved %s", err, r.saved(t))
+	}
+	if n := r.Count("storage"); n < 3 || n > 16 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestRun_one_at_a_time(t *testing.T) {
+	r := newRemote(t, 2*part)
+	held, err := r.dir.Part("film.mp4", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if _, err := r.run(t.Context(), transfer.Options{}); !errors.Is(err, storage.ErrBusy) {
+		t.Errorf("%v, want ErrBusy", err)
 	}
 }
 
 func TestRun_refuses_before_it_stores(t *testing.T) {
 	t.Run("what is too large", func(t *testing.T) {
-		r, sink := newRemote(t, 2000), &memory{}
-		_, err := transfer.Run(t.Context(), r.source, sink.create, transfer.Options{MaxBytes: 1999})
-		var failed *transfer.Error
-		if !errors.As(err, &failed) || failed.Kind != transfer.TooLarge || sink.Len() > 0 {
-			t.Errorf("%v with %d bytes stored", err, sink.Len())
+		r := newRemote(t, 2000)
+		_, err := r.run(t.Context(), transfer.Options{MaxBytes: 1999})
+		if failed, ok := errors.AsType[*transfer.Error](err); !ok || failed.Kind != transfer.TooLarge || len(r.left(t)) > 0 {
+			t.Errorf("%v, left %v", err, r.left(t))
 		}
 	})
 	t.Run("what the caller does not want", func(t *testing.T) {
 		r, no := newRemote(t, 2000), errors.New("no")
-		_, err := transfer.Run(t.Context(), r.source, func(o *transfer.Object) (transfer.Sink, error) {
-			if o.Size != 2000 {
-				t.Errorf("size %d", o.Size)
+		_, err := r.run(t.Context(), transfer.Options{Accept: func(size int64) (io.ReaderAt, error) {
+			if size != 2000 {
+				t.Errorf("size %d", size)
 			}
 			return nil, no
-		}, transfer.Options{})
-		if !errors.Is(err, no) {
-			t.Errorf("%v", err)
-		}
-	})
-	t.Run("what can't be written", func(t *testing.T) {
-		r, sink := newRemote(t, 5<<20), &memory{fail: errors.New("full")}
-		if _, err := transfer.Run(t.Context(), r.source, sink.create, transfer.Options{}); !errors.Is(err, sink.fail) || !sink.aborted {
-			t.Errorf("%v, aborted %v", err, sink.aborted)
+		}})
+		if !errors.Is(err, no) || len(r.left(t)) > 0 {
+			t.Errorf("%v, left %v", err, r.left(t))
 		}
 	})
 }
 
 func TestRun_checks_a_length_it_was_told(t *testing.T) {
 	r := newRemote(t, 2000)
-	r.Misbehave(r.file.ID, sandbox.Fault{NoLength: true, NoChecksum: true, CutAfter: 1500})
-	_, err := transfer.Run(t.Context(), r.source, (&memory{}).create, transfer.Options{Size: 2000})
-	if failed, ok := errors.AsType[*transfer.Error](err); !ok || failed.Kind != transfer.Broken {
+	r.Misbehave(r.file.ID, sandbox.Fault{NoLength: true, NoChecksum: true, NoRange: true, CutAfter: 1500})
+	_, err := r.run(t.Context(), transfer.Options{Size: 2000, Tries: 2})
+	if failed, ok := errors.AsType[*transfer.Error](err); !ok || failed.Kind != transfer.Broken || r.saved(t) != "" {
 		t.Errorf("%v", err)
 	}
 }
 
 func TestRun_stops_at_once_when_cancelled(t *testing.T) {
-	r, sink := newRemote(t, 1<<30), &memory{}
-	r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 1 << 20})
+	r := newRemote(t, 1<<30)
+	r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 1 << 20, NoChecksum: true})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := transfer.Run(ctx, r.source, sink.create, transfer.Options{Progress: func(int64, int64) { cancel() }})
-	if !errors.Is(err, context.Canceled) || !sink.aborted {
-		t.Errorf("%v, aborted %v", err, sink.aborted)
+	_, err := r.run(ctx, transfer.Options{Progress: func(int64, int64) { cancel() }})
+	if !errors.Is(err, context.Canceled) || r.saved(t) != "" {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -219,26 +403,26 @@ func TestClient_goes_to_public_https_hosts_only(t *testing.T) {
 		url      string
 		loopback bool
 	}{
-		"loopback by http":                     {s.URL, false},
-		"loopback by https":                    {strings.Replace(s.URL, "http", "https", 1), false},
-		"a name for loopback":                  {strings.Replace(strings.Replace(s.URL, "http", "https", 1), "127.0.0.1", "localhost", 1), false},
-		"a private address":                    {"https://192.168.1.1/x", false},
-		"a private address from loopback":      {"https://10.0.0.1/x", true},
-		"Alibaba's metadata service":           {"https://100.100.100.200/x", true},
-		"an IPv6 form of a private one":        {"https://[::ffff:10.0.0.1]/x", true},
-		"another scheme":                       {"file:///etc/passwd", true},
-		"a user name":                          {"https://user:pw@example.org/x", false},
-		"no URL":                               {"", false},
-		"a private address, as behind a proxy": {"https://169.254.169.254/x", false},
-		"not a URL":                            {"https://%zz/Signature=secret", false},
+		"loopback by http":                        {s.URL, false},
+		"loopback by https":                       {strings.Replace(s.URL, "http", "https", 1), false},
+		"a name for loopback":                     {strings.Replace(strings.Replace(s.URL, "http", "https", 1), "127.0.0.1", "localhost", 1), false},
+		"a private address":                       {"https://192.168.1.1/x", false},
+		"a private address from loopback":         {"https://10.0.0.1/x", true},
+		"Alibaba's metadata service":              {"https://100.100.100.200/x", true},
+		"an IPv6 form of a private one":           {"https://[::ffff:10.0.0.1]/x", true},
+		"a private one of a network without IPv4": {"https://[64:ff9b::a00:1]/x", true},
+		"another scheme":                          {"file:///etc/passwd", true},
+		"a user name":                             {"https://user:pw@example.org/x", false},
+		"no URL":                                  {"", false},
+		"a private address, as behind a proxy":    {"https://169.254.169.254/x", false},
+		"not a URL":                               {"https://%zz/Signature=secret", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := transfer.NewClient(tt.loopback)
 			defer client.CloseIdleConnections()
-			source := transfer.URL{Client: client, Locate: func(context.Context) (string, error) { return tt.url, nil }}
-			_, err := source.Open(t.Context())
-			var failed *transfer.Error
-			if !errors.As(err, &failed) || failed.Kind != transfer.Forbidden || strings.Contains(err.Error(), "secret") {
+			source := transfer.URL{Client: client, Locate: func(context.Context, bool) (string, error) { return tt.url, nil }}
+			_, err := source.Open(t.Context(), transfer.Request{})
+			if failed, ok := errors.AsType[*transfer.Error](err); !ok || failed.Kind != transfer.Forbidden || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v, want Forbidden", err)
 			}
 		})

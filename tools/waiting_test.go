@@ -1,0 +1,149 @@
+package tools_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"minimax-files-mcp/minimax"
+	"minimax-files-mcp/minimax/sandbox"
+)
+
+// film adds a video of some size, which comes at some speed.
+func (b *bench) film(size, bytesPerSecond int64) minimax.ID {
+	f := b.sandbox.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: size})
+	b.sandbox.Misbehave(f.ID, sandbox.Fault{BytesPerSecond: bytesPerSecond})
+	return f.ID
+}
+
+func TestDownloadFile_that_takes_longer_than_the_call(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	id := b.film(3<<20, 3<<20)
+	c := connect(t, b)
+	arguments := fmt.Sprintf(`{"file_id":%q,"wait_seconds":0}`, id)
+	first := into[downloaded](t, c, "download_file", arguments)
+	if first.Status != "in_progress" || !strings.Contains(first.Next, "again") || first.Path != "" {
+		t.Errorf("%+v", first)
+	}
+	done := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id))
+	if done.Status != "done" || done.SHA256 != b.sandbox.SHA256(id) {
+		t.Errorf("%+v", done)
+	}
+	if n := b.sandbox.Count("retrieve"); n != 1 {
+		t.Errorf("%d retrieves for one transfer", n)
+	}
+	again := into[downloaded](t, c, "download_file", arguments)
+	for again.Status == "in_progress" { // it looks whether the bytes are the same
+		again = into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id))
+	}
+	if !again.AlreadyPresent || again.SHA256 != done.SHA256 || again.Path != done.Path || again.MIMEType != done.MIMEType {
+		t.Errorf("%+v, after %+v", again, done)
+	}
+	b.sandbox.Misbehave(id, sandbox.Fault{BytesPerSecond: 1000}) // it would take an hour to fetch
+	if fast := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id)); !fast.AlreadyPresent {
+		t.Errorf("%+v", fast)
+	}
+}
+
+func TestDownloadFile_by_two_callers_is_one_transfer(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	id := b.film(2<<20, 4<<20)
+	c := connect(t, b)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id)); got.Status != "done" || got.AlreadyPresent {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	wg.Wait()
+	if n, m := b.sandbox.Count("retrieve"), b.sandbox.Count("storage"); n != 1 || m != 1 {
+		t.Errorf("%d retrieves and %d requests for the bytes, want 1 and 1", n, m)
+	}
+}
+
+func TestDownloadFile_cancelled_keeps_its_parts(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	const size = 24 << 20
+	id := b.film(size, 16<<20)
+	c := connect(t, b)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.OnNotification(func(n mcp.JSONRPCNotification) {
+		if done, _ := n.Params.AdditionalFields["progress"].(float64); done > 9<<20 {
+			cancel()
+		}
+	})
+	req := mcp.CallToolRequest{}
+	req.Params.Name = "download_file"
+	req.Params.Arguments = map[string]any{"file_id": string(id)}
+	req.Params.Meta = &mcp.Meta{ProgressToken: 1}
+	if result, err := c.CallTool(ctx, req); err == nil && !result.IsError || ctx.Err() == nil {
+		t.Fatalf("%v, %v", result, err)
+	}
+	b.sandbox.Misbehave(id, sandbox.Fault{})
+	got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id))
+	if got.Status != "done" || got.SHA256 != b.sandbox.SHA256(id) {
+		t.Errorf("%+v", got)
+	}
+	requests := b.sandbox.Requests()
+	last := requests[len(requests)-1]
+	if !strings.HasPrefix(last.Header.Get("Range"), "bytes=") || strings.HasPrefix(last.Header.Get("Range"), "bytes=0-") {
+		t.Errorf("the second call asked for %q", last.Header.Get("Range"))
+	}
+}
+
+func TestDownloadFile_that_is_called_again_just_after_a_cancellation(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	id := b.film(8<<20, 16<<20)
+	c := connect(t, b)
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		req := mcp.CallToolRequest{}
+		req.Params.Name = "download_file"
+		req.Params.Arguments = map[string]any{"file_id": string(id)}
+		_, _ = c.CallTool(ctx, req) // it is cancelled
+		cancel()
+	}
+	if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id)); got.SHA256 != b.sandbox.SHA256(id) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestDownloadFile_queues_what_is_too_much_at_a_time(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	c := connect(t, b)
+	var wg sync.WaitGroup
+	for range 9 {
+		id := b.film(1<<20, 2<<20)
+		wg.Go(func() {
+			if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id)); got.SHA256 != b.sandbox.SHA256(id) {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestDownloadFile_unpacks_speech(t *testing.T) {
+	b := newBench(t, sandbox.Config{})
+	c := connect(t, b)
+	got := into[downloaded](t, c, "download_file", `{"file_id":"`+sandbox.SeedSpeech+`"}`)
+	kinds := []string{}
+	for _, e := range got.Entries {
+		kinds = append(kinds, fmt.Sprintf("%s %d", e.MIMEType, e.Bytes))
+	}
+	if len(got.Entries) != 3 || kinds[0] != "audio/mpeg 18596" {
+		t.Errorf("%+v", got.Entries)
+	}
+	plain := into[downloaded](t, c, "download_file", `{"file_id":"`+sandbox.SeedSpeech+`","unpack":false,"path":"plain.tar"}`)
+	if len(plain.Entries) != 0 || plain.Path != b.dir.Join("plain.tar") {
+		t.Errorf("%+v", plain)
+	}
+	failing(t, c, "download_file", `{"file_id":"1","unpack":"perhaps"}`)
+}
