@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -99,17 +100,21 @@ func download(ctx context.Context, d Deps, running *transfers, in downloadIn) (d
 		}
 		return d.linkTo(got.File)
 	}
-	if _, err := d.Dir.Resolve(in.Path, "file"); err != nil {
+	asked, err := d.Dir.Resolve(in.Path, "\x00its own name")
+	if err != nil {
 		return downloadOut{}, &pathError{in.Path, d.Dir.Path(), err} // before anything is asked of the API
 	}
 	wait := defaultWait
 	if in.WaitSeconds != nil {
 		wait = *in.WaitSeconds
 	}
-	key := string(in.FileID) + "\x00" + in.Path
+	key := string(in.FileID) + "\x00" + asked
 	j, ended := running.run(ctx, key, time.Duration(wait)*time.Second, func(ctx context.Context, j *job) (downloadOut, error) {
 		return save(ctx, d, in, j)
 	})
+	if ended && j.kept && j.err == nil && !d.stands(j.out) {
+		return download(ctx, d, running, in) // it was removed meanwhile
+	}
 	if ended {
 		return j.out, j.err
 	}
@@ -122,6 +127,12 @@ func download(ctx context.Context, d Deps, running *transfers, in downloadIn) (d
 		VerifiedBy: []string{},
 		Next:       "call download_file again with the same arguments",
 	}, nil
+}
+
+// stands reports that what was saved is there still.
+func (Deps) stands(out downloadOut) bool {
+	info, err := os.Stat(out.Path)
+	return err == nil && info.Size() == out.Bytes
 }
 
 // save fetches a file and puts it where it belongs.
@@ -256,15 +267,21 @@ func (d Deps) source(f minimax.File) transfer.Source {
 	if f.DownloadURL == "" {
 		return contentSource{d, f.ID}
 	}
+	var mu sync.Mutex
+	known, since := f.DownloadURL, time.Time{}
 	return transfer.URL{Client: d.Fetch, Locate: func(ctx context.Context, fresh bool) (string, error) {
-		if !fresh {
-			return f.DownloadURL, nil
+		mu.Lock()
+		defer mu.Unlock()
+		// When a URL dies, all connections ask at once; one new URL serves them.
+		if !fresh || time.Since(since) < 2*time.Second {
+			return known, nil
 		}
 		got, err := d.Files.Retrieve(ctx, f.ID)
 		if err != nil {
 			return "", err
 		}
-		return got.File.DownloadURL, nil
+		known, since = got.File.DownloadURL, time.Now()
+		return known, nil
 	}}
 }
 

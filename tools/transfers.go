@@ -41,7 +41,11 @@ type job struct {
 	waiting  int  // calls
 	detached bool // the last call has left it to run on
 	stopped  bool // nobody counts on it
+	kept     bool // it ended while nobody waited, and the next call gets it
 }
+
+// keepFor is how long the outcome of a download waits for a call.
+const keepFor = time.Hour
 
 // run starts the job of this key, or joins it if it runs, and waits for it for
 // so long. It reports false if the job runs on. A call that is cancelled takes
@@ -63,6 +67,11 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 			tell.bytes(j.done.Load(), j.total.Load())
 			return j, true
 		case <-timeout.C:
+			select {
+			case <-j.ended:
+				continue // both at once: the outcome counts
+			default:
+			}
 			t.leave(j, true)
 			return j, false
 		case <-ctx.Done():
@@ -87,6 +96,9 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 		if !j.stopped {
 			j.waiting++
 			j.detached = false
+			if j.kept {
+				delete(t.running, key)
+			}
 			return j
 		}
 		t.mu.Unlock() // it goes soon, and lets go of its file
@@ -102,7 +114,11 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 			j.panicked = recover()
 			cancel()
 			t.mu.Lock()
-			delete(t.running, key)
+			if j.kept = j.detached && j.waiting == 0; j.kept {
+				time.AfterFunc(keepFor, func() { t.forget(key, j) })
+			} else {
+				delete(t.running, key)
+			}
 			t.mu.Unlock()
 			close(j.ended)
 		}()
@@ -118,6 +134,15 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 		j.out, j.err = do(jobCtx, j)
 	}()
 	return j
+}
+
+// forget drops an outcome that nobody came for.
+func (t *transfers) forget(key string, j *job) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running[key] == j {
+		delete(t.running, key)
+	}
 }
 
 // leave says that a call no longer waits, and reports whether that stopped the

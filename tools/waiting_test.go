@@ -50,6 +50,32 @@ func TestDownloadFile_that_takes_longer_than_the_call(t *testing.T) {
 	}
 }
 
+func TestDownloadFile_that_ends_between_two_calls(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	id := b.film(2<<20, 8<<20)
+	c := connect(t, b)
+	arguments := fmt.Sprintf(`{"file_id":%q,"wait_seconds":0}`, id)
+	// poll calls now and then, until there is an outcome.
+	poll := func() *mcp.CallToolResult {
+		for {
+			result := call(t, c, "download_file", arguments)
+			if result.IsError || !strings.Contains(text(result), "in_progress") {
+				return result
+			}
+			time.Sleep(600 * time.Millisecond) // it ends meanwhile: that is what is tested
+		}
+	}
+	if got := poll(); got.IsError || !strings.Contains(text(got), b.sandbox.SHA256(id)) || b.sandbox.Count("storage") != 1 {
+		t.Errorf("%s after %d requests for the bytes", text(got), b.sandbox.Count("storage"))
+	}
+	spoilt := b.film(2<<20, 8<<20)
+	b.sandbox.Misbehave(spoilt, sandbox.Fault{WrongChecksum: true})
+	arguments = fmt.Sprintf(`{"file_id":%q,"wait_seconds":0}`, spoilt)
+	if got := poll(); !got.IsError || !strings.Contains(text(got), "CRC-64") {
+		t.Errorf("%s", text(got))
+	}
+}
+
 func TestDownloadFile_by_two_callers_is_one_transfer(t *testing.T) {
 	b := newBench(t, sandbox.Config{Empty: true})
 	id := b.film(2<<20, 4<<20)

@@ -169,9 +169,9 @@ func TestPart_outlives_its_run(t *testing.T) {
 			t.Errorf("held: %s", got)
 		}
 	})
-	t.Run("and leaves nothing if there is nothing to keep", func(t *testing.T) {
-		if got := entries(t, d); len(got) != 0 {
-			t.Errorf("left behind: %v", got)
+	t.Run("who leaves it alone until it begins", func(t *testing.T) {
+		if got := held(t, "owner"); got != "version 4 map[0:true]" {
+			t.Errorf("held: %s", got)
 		}
 	})
 }

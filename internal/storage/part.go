@@ -26,6 +26,7 @@ type Part struct {
 	journal *os.File // nil until Begin, or where there was none
 
 	mu      sync.Mutex
+	begun   bool
 	held    journal
 	writing map[int64]*partSum // by part
 }
@@ -164,6 +165,7 @@ func (p *Part) Begin(description []byte, size, partSize int64) error {
 }
 
 func (p *Part) reset() error {
+	p.begun = true
 	if p.journal != nil {
 		p.journal.Close()
 		p.journal = nil
@@ -179,6 +181,9 @@ func (p *Part) reset() error {
 
 // WriteAt stores bytes. Those of one part must come in order.
 func (p *Part) WriteAt(b []byte, off int64) (int, error) {
+	if p.journal != nil && off+int64(len(b)) > p.held.header.Size {
+		return 0, fmt.Errorf("storage: %d bytes at %d of a file of %d", len(b), off, p.held.header.Size)
+	}
 	n, err := p.file.WriteAt(b, off)
 	if err != nil {
 		return n, translate(err)
@@ -305,6 +310,9 @@ func (p *Part) Close() error {
 	p.mu.Lock()
 	empty := len(p.held.sums) == 0
 	p.mu.Unlock()
+	if info, err := p.file.Stat(); err == nil && !p.begun && info.Size() > 0 {
+		empty = false // what another owner left is not ours to drop
+	}
 	var errs []error
 	if p.journal != nil {
 		errs = append(errs, p.journal.Close())

@@ -47,11 +47,17 @@ func (d *Dir) Unpack(ctx context.Context, name string, maxBytes int64) ([]Entry,
 		case header.Typeflag != tar.TypeReg:
 			continue
 		}
-		if total += header.Size; len(entries) == maxEntries || maxBytes > 0 && total > maxBytes {
+		if len(entries) == maxEntries || maxBytes > 0 && header.Size > maxBytes-total {
 			return nil, fmt.Errorf("the archive holds more than %d files or %d bytes", maxEntries, maxBytes)
 		}
+		for record := range header.PAXRecords {
+			if strings.HasPrefix(record, "GNU.sparse.") { // a few bytes that claim to be any number
+				return nil, errors.New("the archive holds a sparse file")
+			}
+		}
+		total += header.Size
 		entry := Entry{path.Join(into, cleanPath(header.Name)), header.Size}
-		if err := d.unpackFile(entry, reader); err != nil {
+		if err := d.unpackFile(entry, untilDone{ctx, reader}); err != nil {
 			return nil, fmt.Errorf("unpack %q: %w", entry.Name, err)
 		}
 		entries = append(entries, entry)
@@ -70,6 +76,19 @@ func cleanPath(name string) string {
 		return "file"
 	}
 	return strings.Join(parts[max(0, len(parts)-8):], "/")
+}
+
+// untilDone is a reader that ends with its context.
+type untilDone struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r untilDone) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.Reader.Read(p)
 }
 
 func (d *Dir) unpackFile(entry Entry, from io.Reader) error {

@@ -8,8 +8,9 @@ import (
 
 // A worker is one connection's work on one span after the other.
 type worker struct {
-	obj  *Object // an answer that is already there, for the first span
-	stop context.CancelFunc
+	obj      *Object   // an answer that is already there, for the first span
+	patience *patience // its own: when a network fails, all connections do at once
+	stop     context.CancelFunc
 }
 
 // A crew is the workers of a run.
@@ -55,7 +56,7 @@ func (r *run) fetchParts(ctx context.Context, first *Object) error {
 
 // start adds a worker, if there is work for it.
 func (c *crew) start(ctx context.Context, obj *Object) {
-	w := &worker{obj: obj}
+	w := &worker{obj: obj, patience: newPatience(c.opts)}
 	if !c.plan.take(w) {
 		return
 	}
@@ -112,7 +113,7 @@ func (r *run) fetchSpan(ctx context.Context, w *worker, buf []byte) error {
 			return nil
 		}
 		if w.obj == nil {
-			obj, err := r.open(ctx, Request{Offset: span.pos, End: span.end, IfRange: r.version.ETag})
+			obj, err := r.open(ctx, w.patience, Request{Offset: span.pos, End: span.end, IfRange: r.version.ETag})
 			if err != nil {
 				return err
 			}
@@ -134,7 +135,7 @@ func (r *run) fetchSpan(ctx context.Context, w *worker, buf []byte) error {
 		if _, ours := errors.AsType[*storeError](readErr); ours {
 			return errors.Unwrap(readErr)
 		}
-		if err := r.patience.endure(ctx, r.broken(ctx, host, readErr)); err != nil {
+		if err := w.patience.endure(ctx, r.broken(ctx, host, readErr)); err != nil {
 			return err
 		}
 	}
@@ -157,6 +158,7 @@ func (r *run) drain(w *worker, buf []byte) error {
 			if err := r.store(buf[:n], span.pos); err != nil {
 				return &storeError{err}
 			}
+			w.patience.reset()
 			r.plan.advance(w, int64(n))
 			r.hasher.extend(r.plan.frontier(r.version.Size), false)
 		}

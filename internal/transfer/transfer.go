@@ -226,7 +226,7 @@ func (r *run) begin(ctx context.Context) (*Object, error) {
 			return nil, nil
 		}
 	}
-	obj, err := r.open(ctx, req)
+	obj, err := r.open(ctx, r.patience, req)
 	if err != nil {
 		return nil, err
 	}
@@ -286,14 +286,14 @@ func (r *run) accept(obj *Object) error {
 
 // open opens the source, as often as patience allows, and sees through errors
 // in disguise. The body it returns ends when no byte comes for too long.
-func (r *run) open(ctx context.Context, req Request) (*Object, error) {
+func (r *run) open(ctx context.Context, p *patience, req Request) (*Object, error) {
 	for {
 		obj, err := r.openOnce(ctx, req)
 		if err == nil {
 			r.host.Store(obj.Host)
 			return obj, nil
 		}
-		if err := r.patience.endure(ctx, err); err != nil {
+		if err := p.endure(ctx, err); err != nil {
 			return nil, err
 		}
 		if failed, ok := errors.AsType[*Error](err); ok && failed.urlDied() {
@@ -337,10 +337,14 @@ func (r *run) fetchSingle(ctx context.Context, obj *Object) error {
 	buf := make([]byte, bufferSize)
 	for {
 		n, readErr := fill(obj.Body, buf)
+		if obj.Size >= 0 && r.done.Load()+int64(n) > obj.Size {
+			return errors.Join(&Error{Kind: Corrupt, Host: obj.Host, Err: fmt.Errorf("there are more than the %d there should be", obj.Size)}, r.sink.Discard())
+		}
 		if n > 0 {
 			if err := r.store(buf[:n], r.done.Load()); err != nil {
 				return err
 			}
+			r.patience.reset()
 			r.hasher.extend(r.done.Load(), false)
 		}
 		switch {
@@ -366,7 +370,6 @@ func (r *run) store(p []byte, off int64) error {
 	if r.opts.MaxBytes > 0 && done > r.opts.MaxBytes {
 		return errors.Join(tooLarge(&Object{Size: -1, Host: r.lastHost()}, r.opts), r.sink.Discard())
 	}
-	r.patience.reset()
 	if r.opts.Progress != nil {
 		r.opts.Progress(done, r.version.Size)
 	}

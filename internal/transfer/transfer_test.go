@@ -385,6 +385,17 @@ func TestRun_checks_a_length_it_was_told(t *testing.T) {
 	}
 }
 
+func TestRun_refuses_more_than_it_was_told(t *testing.T) {
+	r := newRemote(t, 2*part+5)
+	r.Misbehave(r.file.ID, sandbox.Fault{NoLength: true, NoChecksum: true, NoRange: true})
+	for _, told := range []int64{part, part + 1} {
+		_, err := r.run(t.Context(), transfer.Options{Size: told})
+		if failed, ok := errors.AsType[*transfer.Error](err); !ok || failed.Kind != transfer.Corrupt || r.saved(t) != "" {
+			t.Errorf("%d told: %v", told, err)
+		}
+	}
+}
+
 func TestRun_stops_at_once_when_cancelled(t *testing.T) {
 	r := newRemote(t, 1<<30)
 	r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 1 << 20, NoChecksum: true})
