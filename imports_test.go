@@ -16,14 +16,15 @@ const module = "minimax-files-mcp"
 // the MCP library. Arrows point inward: what knows the API knows no MCP, what
 // moves bytes knows neither.
 var allowed = map[string][]string{
-	"":                   {"internal/cli"},
-	"config":             {},
-	"minimax":            {},
-	"minimax/sandbox":    {"minimax"},
-	"internal/storage":   {},
-	"internal/transfer":  {},
-	"internal/transport": {mcpgo},
-	"tools":              {mcpgo, "minimax", "internal/transfer", "internal/storage"},
+	"":                        {"internal/cli"},
+	"config":                  {},
+	"minimax":                 {},
+	"minimax/sandbox":         {"minimax"},
+	"internal/storage":        {},
+	"internal/transfer/crc64": {},
+	"internal/transfer":       {"internal/transfer/crc64"},
+	"internal/transport":      {mcpgo},
+	"tools":                   {mcpgo, "minimax", "internal/transfer", "internal/storage"},
 	"internal/cli": {
 		mcpgo, "config", "minimax", "minimax/sandbox", "tools",
 		"internal/storage", "internal/transfer", "internal/transport",

@@ -10,10 +10,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
-	"hash/crc64"
 	"io"
 	"strconv"
 	"sync"
+
+	"minimax-files-mcp/internal/transfer/crc64"
 )
 
 // A version is what tells one state of an object from another, and what its
@@ -79,7 +80,7 @@ func newHasher(v version) *hasher {
 	h.ready = sync.NewCond(&h.mu)
 	switch {
 	case v.CRC64 != "":
-		h.crc = crc64.New(crc64.MakeTable(crc64.ECMA))
+		h.crc = crc64.New()
 	case v.MD5 != "": // slower, and says no more than the other
 		h.md5 = md5.New()
 	}

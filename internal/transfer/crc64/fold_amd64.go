@@ -1,0 +1,11 @@
+package crc64
+
+import "golang.org/x/sys/cpu"
+
+var canFold = cpu.X86.HasPCLMULQDQ && cpu.X86.HasSSE2
+
+// fold folds each block of p over lanes. The length of p is a multiple of
+// blockSize, and not 0.
+//
+//go:noescape
+func fold(lanes *[blockSize]byte, p []byte, distance *[2]uint64)
