@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -326,24 +327,33 @@ func (s *Server) controlAdd(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, added)
 }
 
-// controlFault sets the Fault of a file or an endpoint; {} mends it.
+// controlFault sets the Fault of a file or an endpoint, or several in an array,
+// one after the other; {} mends it.
 func (s *Server) controlFault(w http.ResponseWriter, r *http.Request) {
-	var fault Fault
-	dec := json.NewDecoder(r.Body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&fault); err != nil {
+	faults := make([]Fault, 1)
+	body, err := io.ReadAll(r.Body)
+	if err == nil {
+		into := any(&faults[0])
+		if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
+			into = &faults
+		}
+		dec := json.NewDecoder(bytes.NewReader(body))
+		dec.DisallowUnknownFields()
+		err = dec.Decode(into)
+	}
+	if err != nil {
 		http.Error(w, fmt.Sprintf("not a fault: %v", err), http.StatusBadRequest)
 		return
 	}
 	endpoint, id := r.PathValue("endpoint"), minimax.ID(r.PathValue("file_id"))
 	switch {
 	case slices.Contains([]string{"list", "retrieve", "content", "upload", "delete"}, endpoint):
-		s.MisbehaveAt(endpoint, fault)
+		s.MisbehaveAt(endpoint, faults...)
 	case id != "" && s.Has(id):
-		s.Misbehave(id, fault)
+		s.Misbehave(id, faults...)
 	default:
 		http.Error(w, fmt.Sprintf("there is no file or endpoint %q", endpoint+string(id)), http.StatusNotFound)
 		return
 	}
-	writeJSON(w, fault)
+	writeJSON(w, faults)
 }

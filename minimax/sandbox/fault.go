@@ -5,8 +5,10 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"minimax-files-mcp/minimax"
@@ -55,42 +57,43 @@ func FaultNames() []string {
 }
 
 // Misbehave spoils what the sandbox answers about one file, from its download
-// URL and from retrieve_content. A zero Fault mends it.
-func (s *Server) Misbehave(id minimax.ID, f Fault) { s.setFault("file "+string(id), f) }
+// URL and from retrieve_content: in one way after the other, each for its
+// Times. A zero Fault with Times is that many right answers. None, or one that
+// is all zero, mends the file.
+func (s *Server) Misbehave(id minimax.ID, faults ...Fault) { s.setFaults("file "+string(id), faults) }
 
 // MisbehaveAt spoils one endpoint of the API for every file: "list",
 // "retrieve", "content", "upload", "delete".
-func (s *Server) MisbehaveAt(endpoint string, f Fault) { s.setFault("endpoint "+endpoint, f) }
+func (s *Server) MisbehaveAt(endpoint string, faults ...Fault) {
+	s.setFaults("endpoint "+endpoint, faults)
+}
 
-func (s *Server) setFault(where string, f Fault) {
+func (s *Server) setFaults(where string, faults []Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f == (Fault{}) {
-		delete(s.faults, where)
-		return
-	}
-	s.faults[where] = &f
+	s.faults[where] = slices.Clone(faults)
 }
 
 // fault returns what is wrong with this request, a zero Fault if nothing is.
 func (s *Server) fault(where string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.faults[where]
-	switch {
-	case f == nil:
+	faults := s.faults[where]
+	if len(faults) == 0 {
 		return Fault{}
-	case f.Skip > 0:
+	}
+	f := &faults[0]
+	if f.Skip > 0 {
 		f.Skip--
 		return Fault{}
-	case f.Times > 0:
-		now := *f
-		if f.Times--; f.Times == 0 {
-			delete(s.faults, where)
-		}
-		return now
 	}
-	return *f
+	now := *f
+	if f.Times > 0 {
+		if f.Times--; f.Times == 0 {
+			s.faults[where] = faults[1:]
+		}
+	}
+	return now
 }
 
 // answer gives the fault's own answer and reports whether it had one.
@@ -156,8 +159,9 @@ func (c changed) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// body sends n bytes from r to w as the fault wants them sent.
-func (f Fault) body(w http.ResponseWriter, r *http.Request, from io.Reader, n int64) {
+// body sends n bytes to w as the fault wants them sent, and adds to total what
+// has left.
+func (f Fault) body(w http.ResponseWriter, r *http.Request, from io.Reader, n int64, total *atomic.Int64) {
 	const chunk = 256 << 10
 	buf := make([]byte, chunk)
 	started := time.Now()
@@ -186,6 +190,7 @@ func (f Fault) body(w http.ResponseWriter, r *http.Request, from io.Reader, n in
 			return
 		}
 		sent += int64(m)
+		total.Add(int64(m))
 		if f.BytesPerSecond > 0 {
 			http.NewResponseController(w).Flush()
 			due := started.Add(time.Duration(float64(sent) / float64(f.BytesPerSecond) * float64(time.Second)))

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 )
 
 // An object is what the storage host holds: bytes, their length and digests.
@@ -21,6 +22,7 @@ type object struct {
 	size int64
 
 	pattern bool
+	sent    atomic.Int64 // bytes that have left
 
 	once sync.Once
 	crc  uint64
@@ -86,6 +88,15 @@ func (o *object) etag() string {
 		return fmt.Sprintf(`"%X-%d"`, o.sha[:16], (o.size+multipartSize-1)/multipartSize)
 	}
 	return fmt.Sprintf(`"%X"`, o.md5)
+}
+
+// kind says whether the object was stored in one piece or in parts, as OSS
+// does in x-oss-object-type.
+func (o *object) kind() string {
+	if o.pattern || o.size >= multipartSize {
+		return "Multipart"
+	}
+	return "Normal"
 }
 
 func (o *object) contentMD5() string {

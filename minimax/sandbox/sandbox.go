@@ -8,7 +8,9 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -34,6 +36,8 @@ type Config struct {
 	URLLifetime time.Duration    // of download URLs; 6 hours, the shortest seen, if 0
 	TaskStep    time.Duration    // how long a task stays in each state; 2 s if 0
 	Empty       bool             // hold no seed files
+	TLS         bool             // serve https, with the certificate of [Server.Certificate]
+	StorageURL  string           // what download URLs begin with, if a proxy stands before the storage host
 }
 
 // A Server is a running sandbox: the API, and beside it the storage host that
@@ -44,13 +48,14 @@ type Server struct {
 	storage *http.Server
 	apiURL  string
 	dataURL string
+	cert    []byte // PEM; nil without TLS
 	spool   string // directory of large uploads, made when the first one comes
 	stopped chan struct{}
 
 	mu       sync.Mutex
 	files    map[minimax.ID]*file
 	tasks    map[minimax.ID]*task
-	faults   map[string]*Fault
+	faults   map[string][]Fault // what is still to come, the first one first
 	requests []Request
 	traces   uint64
 	lastID   int64
@@ -93,7 +98,7 @@ func Start(cfg Config) (*Server, error) {
 		stopped: make(chan struct{}),
 		files:   map[minimax.ID]*file{},
 		tasks:   map[minimax.ID]*task{},
-		faults:  map[string]*Fault{},
+		faults:  map[string][]Fault{},
 		lastID:  449_057_657_319_000, // as long as the real ones
 	}
 	apiListener, err := listenLoopback(cfg.Addr)
@@ -105,8 +110,17 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), apiListener.Close())
 	}
-	s.apiURL = "http://" + apiListener.Addr().String()
-	s.dataURL = "http://" + dataListener.Addr().String()
+	scheme := "http://"
+	if cfg.TLS {
+		scheme = "https://"
+		settings, err := s.selfSigned()
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("sandbox: %w", err), apiListener.Close(), dataListener.Close())
+		}
+		apiListener, dataListener = tls.NewListener(apiListener, settings), tls.NewListener(dataListener, settings)
+	}
+	s.apiURL = scheme + apiListener.Addr().String()
+	s.dataURL = cmp.Or(cfg.StorageURL, scheme+dataListener.Addr().String())
 	if !cfg.Empty {
 		s.seed()
 	}
@@ -228,6 +242,15 @@ func (s *Server) SHA256(id minimax.ID) string {
 		return ""
 	}
 	return f.object.sha256()
+}
+
+// Sent is how many bytes of a file's content have left, over all answers.
+func (s *Server) Sent(id minimax.ID) int64 {
+	f := s.file(id)
+	if f == nil {
+		return 0
+	}
+	return f.object.sent.Load()
 }
 
 // Requests returns those that have come so far, the oldest first, at most the

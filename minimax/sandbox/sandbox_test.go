@@ -3,7 +3,10 @@ package sandbox_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/md5"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -359,6 +362,30 @@ func TestMisbehave(t *testing.T) {
 			t.Errorf("%v", statuses)
 		}
 	})
+	t.Run("one after the other", func(t *testing.T) {
+		s.Misbehave(file.ID, sandbox.Fault{Status: 503, Times: 2}, sandbox.Fault{Times: 1}, sandbox.Fault{Expired: true})
+		var statuses []int
+		for range 5 {
+			resp, _, _ := get(t)
+			statuses = append(statuses, resp.StatusCode)
+		}
+		if fmt.Sprint(statuses) != "[503 503 200 403 403]" {
+			t.Errorf("%v", statuses)
+		}
+		s.Misbehave(file.ID)
+		if resp, _, _ := get(t); resp.StatusCode != 200 {
+			t.Errorf("HTTP %d of a file that was mended", resp.StatusCode)
+		}
+	})
+	t.Run("what has left is counted", func(t *testing.T) {
+		before := s.Sent(file.ID)
+		s.Misbehave(file.ID, sandbox.Fault{CutAfter: 1000, Times: 1})
+		get(t)
+		get(t, "Range", "bytes=10-19")
+		if n := s.Sent(file.ID) - before; n != 1010 {
+			t.Errorf("%d bytes, want 1010", n)
+		}
+	})
 }
 
 func TestControl(t *testing.T) {
@@ -377,6 +404,10 @@ func TestControl(t *testing.T) {
 	if _, _, body := ask(t, "GET", s.URL()+"/v1/files/retrieve?file_id="+url.QueryEscape(made.ID), ""); !strings.Contains(body, "1033") {
 		t.Errorf("the fault does not show: %s", body)
 	}
+	fault := s.URL() + "/_sandbox/files/" + made.ID + "/fault"
+	if status, _, body := ask(t, "PUT", fault, `[{"cut_after":1,"times":1},{"status":503}]`); status != 200 {
+		t.Errorf("HTTP %d %s", status, body)
+	}
 	for _, where := range []string{"files/1", "endpoints/nonsense"} {
 		if status, _, _ := ask(t, "PUT", s.URL()+"/_sandbox/"+where+"/fault", `{}`); status != 404 {
 			t.Errorf("a fault of %s: HTTP %d", where, status)
@@ -384,6 +415,25 @@ func TestControl(t *testing.T) {
 	}
 	if status, _, _ := ask(t, "PUT", s.URL()+"/_sandbox/files/1/fault", `{"no_such":1}`); status != 400 {
 		t.Errorf("an unknown fault: HTTP %d", status)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	s, err := sandbox.Start(sandbox.Config{TLS: true, StorageURL: "https://storage.sandbox.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(s.Certificate()) {
+		t.Fatalf("no certificate: %s", s.Certificate())
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}
+	defer transport.CloseIdleConnections()
+	c := &minimax.Client{BaseURL: s.URL(), Key: func(context.Context) string { return sandbox.Key }, HTTP: &http.Client{Transport: transport}}
+	got, err := c.Retrieve(t.Context(), sandbox.SeedVideo)
+	if err != nil || !strings.HasPrefix(got.File.DownloadURL, "https://storage.sandbox.test/inference_output/") {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

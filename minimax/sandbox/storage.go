@@ -98,6 +98,7 @@ func contentType(name string) string {
 
 // serve sends the object, or a range of it, with the digests OSS sends.
 func (o *object) serve(w http.ResponseWriter, r *http.Request, fault Fault, kind string) {
+	total := &o.sent
 	if fault.Changed {
 		o = &object{ReaderAt: changed{o.ReaderAt, o.size / 2}, size: o.size}
 	}
@@ -105,6 +106,7 @@ func (o *object) serve(w http.ResponseWriter, r *http.Request, fault Fault, kind
 	if h.Get("Content-Type") == "" {
 		h.Set("Content-Type", kind)
 	}
+	h.Set("x-oss-object-type", o.kind())
 	if !fault.NoETag {
 		h.Set("ETag", o.etag())
 	}
@@ -141,7 +143,7 @@ func (o *object) serve(w http.ResponseWriter, r *http.Request, fault Fault, kind
 		h.Set("Content-Length", strconv.FormatInt(n, 10))
 	}
 	w.WriteHeader(status)
-	fault.body(w, r, body, n)
+	fault.body(w, r, body, n, total)
 }
 
 // rangeOf reads a single-range header. A range that ends or starts beyond the
