@@ -38,21 +38,3 @@ func (b *idleBody) Close() error {
 	b.cancel(nil)
 	return b.ReadCloser.Close()
 }
-
-// fill reads until buf is full or nothing more is there for now, so that
-// writes are large on a fast link and prompt on a slow one.
-func fill(r io.Reader, buf []byte) (int, error) {
-	started := time.Now()
-	filled := 0
-	for filled < len(buf) {
-		n, err := r.Read(buf[filled:])
-		filled += n
-		if err != nil {
-			return filled, err
-		}
-		if time.Since(started) > 100*time.Millisecond {
-			break
-		}
-	}
-	return filled, nil
-}

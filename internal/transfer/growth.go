@@ -3,11 +3,9 @@ package transfer
 import "time"
 
 const (
-	// measureEvery is how long a rate is measured before connections are added.
-	measureEvery = 150 * time.Millisecond
-	// worthwhile is how much longer a transfer must take for another connection
-	// to be opened.
-	worthwhile = time.Second
+	// worthwhile is how many more measurements a transfer must take for another
+	// connection to be opened.
+	worthwhile = 7
 	// raised is what added connections must bring for more to be added: a link
 	// that is throttled per connection doubles, a fast link gains next to nothing.
 	raised = 1.25
@@ -16,7 +14,8 @@ const (
 // growth decides from the rate how many connections to use: their number is
 // doubled as long as that raises it.
 type growth struct {
-	most int
+	most  int
+	every time.Duration // between two measurements
 
 	over     bool      // no more are added
 	settling bool      // what was added has only begun
@@ -26,8 +25,8 @@ type growth struct {
 	since    time.Time // when
 }
 
-// next is asked at every measureEvery, with what is there and what is missing,
-// in bytes, and how many connections run.
+// next is asked at every measurement, with what is there and what is missing, in
+// bytes, and how many connections run.
 func (g *growth) next(now time.Time, done, missing int64, running int) (add, retire int) {
 	rate := float64(done-g.last) / now.Sub(g.since).Seconds()
 	g.last, g.since = done, now
@@ -35,7 +34,7 @@ func (g *growth) next(now time.Time, done, missing int64, running int) (add, ret
 	case g.settling:
 		g.settling = false
 		return 0, 0
-	case g.over, rate <= 0, float64(missing)/rate < worthwhile.Seconds():
+	case g.over, rate <= 0, float64(missing)/rate < worthwhile*g.every.Seconds():
 		return 0, 0
 	case g.before > 0 && rate < g.before*raised:
 		g.over = true

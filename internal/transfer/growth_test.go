@@ -7,7 +7,7 @@ import (
 
 // TestGrowth plays links of several kinds to it.
 func TestGrowth(t *testing.T) {
-	const MiB = 1 << 20
+	const MiB, every = 1 << 20, 150 * time.Millisecond
 	for name, tt := range map[string]struct {
 		size int64
 		rate func(connections int) float64 // MiB per second
@@ -24,10 +24,10 @@ func TestGrowth(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Unix(0, 0)
-			g, running, done := &growth{most: tt.most, since: now}, 1, int64(0)
+			g, running, done := &growth{most: tt.most, every: every, since: now}, 1, int64(0)
 			for range 20 {
-				now = now.Add(measureEvery)
-				done = min(tt.size, done+int64(tt.rate(running)*MiB*measureEvery.Seconds()))
+				now = now.Add(every)
+				done = min(tt.size, done+int64(tt.rate(running)*MiB*every.Seconds()))
 				add, retire := g.next(now, done, tt.size-done, running)
 				if running += add - retire; running < 1 || running > tt.most {
 					t.Fatalf("%d connections", running)

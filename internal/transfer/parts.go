@@ -3,12 +3,18 @@ package transfer
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
+
+// errNoRanges ends a worker whose host sent everything where it was asked for
+// a range. One that works alone takes it.
+var errNoRanges = errors.New("the host ignored a range")
 
 // A worker is one connection's work on one span after the other.
 type worker struct {
 	obj      *Object   // an answer that is already there, for the first span
+	alone    bool      // no other worked when it started
 	patience *patience // its own: when a network fails, all connections do at once
 	stop     context.CancelFunc
 }
@@ -29,13 +35,16 @@ func (r *run) fetchParts(ctx context.Context, first *Object) error {
 	}
 	c := &crew{run: r, ended: make(chan error, r.opts.Connections)}
 	c.start(ctx, first)
-	grow := &growth{most: r.opts.Connections, last: r.done.Load(), since: time.Now()}
-	tick := time.NewTicker(measureEvery)
+	grow := &growth{most: r.opts.Connections, every: r.opts.MeasureEvery, last: r.done.Load(), since: time.Now()}
+	tick := time.NewTicker(r.opts.MeasureEvery)
 	defer tick.Stop()
 	for c.running > 0 {
 		select {
 		case err := <-c.ended:
 			c.running--
+			if errors.Is(err, errNoRanges) {
+				grow.over, err = true, nil
+			}
 			if err != nil {
 				r.stop(err) // the others stop too, and have room to say so
 				return err
@@ -56,7 +65,7 @@ func (r *run) fetchParts(ctx context.Context, first *Object) error {
 
 // start adds a worker, if there is work for it.
 func (c *crew) start(ctx context.Context, obj *Object) {
-	w := &worker{obj: obj, patience: newPatience(c.opts)}
+	w := &worker{obj: obj, alone: c.running == 0, patience: newPatience(c.opts)}
 	if !c.plan.take(w) {
 		return
 	}
@@ -92,10 +101,8 @@ func (r *run) work(ctx context.Context, w *worker) error {
 			w.obj.Body.Close()
 		}
 	}()
-	buf := make([]byte, bufferSize)
 	for {
-		err := r.fetchSpan(ctx, w, buf)
-		if err != nil {
+		if err := r.fetchSpan(ctx, w); err != nil {
 			return err
 		}
 		if !r.plan.take(w) {
@@ -106,7 +113,7 @@ func (r *run) work(ctx context.Context, w *worker) error {
 
 // fetchSpan fetches one span, over as many connections, one after the other,
 // as break.
-func (r *run) fetchSpan(ctx context.Context, w *worker, buf []byte) error {
+func (r *run) fetchSpan(ctx context.Context, w *worker) error {
 	for {
 		span := r.plan.span(w)
 		if span.length() <= 0 {
@@ -119,51 +126,47 @@ func (r *run) fetchSpan(ctx context.Context, w *worker, buf []byte) error {
 			}
 			w.obj = obj
 		}
-		if w.obj.Offset != span.pos || !r.version.matches(w.obj) {
+		if !r.version.matches(w.obj) || w.obj.Offset > span.pos {
 			return errChanged
 		}
-		readErr := r.drain(w, buf)
+		if w.obj.Offset < span.pos && !w.alone {
+			return errNoRanges
+		}
 		host := w.obj.Host
+		err := r.drain(ctx, w)
 		w.obj.Body.Close()
 		w.obj = nil
 		switch {
-		case readErr == nil:
+		case err == nil, r.plan.span(w).length() <= 0:
 			return nil
-		case r.plan.span(w).length() == 0:
-			return nil
+		case isStoreError(err):
+			return errors.Unwrap(err)
 		}
-		if _, ours := errors.AsType[*storeError](readErr); ours {
-			return errors.Unwrap(readErr)
-		}
-		if err := w.patience.endure(ctx, r.broken(ctx, host, readErr)); err != nil {
+		if err := w.patience.endure(ctx, r.broken(ctx, host, err)); err != nil {
 			return err
 		}
 	}
 }
 
-// storeError is a failure of the sink, not of the connection.
-type storeError struct{ error }
-
-func (e *storeError) Unwrap() error { return e.error }
-
-// drain stores a body until the span's end, which others may bring nearer.
-func (r *run) drain(w *worker, buf []byte) error {
+// drain stores a body until the span's end, which others may bring nearer. What
+// comes before the span, from a host that ignores ranges, is there already.
+func (r *run) drain(ctx context.Context, w *worker) error {
+	if _, err := io.CopyN(io.Discard, w.obj.Body, r.plan.span(w).pos-w.obj.Offset); err != nil {
+		return err
+	}
 	for {
 		span := r.plan.span(w)
 		if span.length() <= 0 {
 			return nil
 		}
-		n, readErr := fill(w.obj.Body, buf[:min(int64(len(buf)), span.length())])
+		n, err := r.receive(ctx, w.obj.Body, span.pos, span.length())
 		if n > 0 {
-			if err := r.store(buf[:n], span.pos); err != nil {
-				return &storeError{err}
-			}
 			w.patience.reset()
-			r.plan.advance(w, int64(n))
+			r.plan.advance(w, n)
 			r.hasher.extend(r.plan.frontier(r.version.Size), false)
 		}
-		if readErr != nil && r.plan.span(w).length() > 0 {
-			return readErr
+		if err != nil {
+			return err
 		}
 	}
 }

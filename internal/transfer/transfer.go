@@ -5,6 +5,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,12 @@ type Options struct {
 	Media bool
 	// Connections is how many are used at the most; 8.
 	Connections int
+	// PartSize is how many bytes are told to the sink as one part, and so what a
+	// process that dies loses on each connection; 4 MiB, and no less than 256 KiB.
+	PartSize int64
+	// MeasureEvery is how long a rate is measured before connections are added;
+	// 150 ms.
+	MeasureEvery time.Duration
 	// IdleTimeout is how long no byte may come on a connection; 60 s. There is
 	// no total one.
 	IdleTimeout time.Duration
@@ -78,32 +85,36 @@ type Result struct {
 }
 
 const (
-	partSize    = 4 << 20
-	bufferSize  = 256 << 10 // measured fastest with a disk behind; larger writes only cost memory
-	sniffLength = 3072      // what mimetype reads
-	maxRestarts = 3
+	spares      = 3           // buffers beyond one for each connection: what hashing may be behind
+	sniffLength = 3072        // what mimetype reads
 	maxWait     = time.Minute // of a Retry-After that is obeyed
 )
 
 // errIdle is the cause of a connection that stalled.
 var errIdle = errors.New("no byte came in time")
 
-// A restart is a reason to drop what is held and to begin with the first byte.
-type restart struct{ error }
+// A restart is a reason to drop what is held and to begin with the first byte,
+// but not more often than most.
+type restart struct {
+	error
+	most int
+}
 
 func (e *restart) Unwrap() error { return e.error }
 
 // errChanged says that what is held is of another version than what comes.
-var errChanged = &restart{&Error{Kind: Broken, Err: errors.New("the object changed while it was fetched")}}
+var errChanged = &restart{&Error{Kind: Broken, Err: errors.New("the object changed while it was fetched")}, 3}
 
 // Run moves the source's object into the sink. Whatever goes wrong, nothing is
 // visible that is not whole and verified; what is of use to another Run stays
 // in the sink.
 func Run(ctx context.Context, src Source, sink Sink, opts Options) (Result, error) {
-	opts.Connections = orDefault(opts.Connections, 8)
-	opts.IdleTimeout = orDefault(opts.IdleTimeout, time.Minute)
-	opts.Tries = orDefault(opts.Tries, 6)
-	opts.Backoff = orDefault(opts.Backoff, 250*time.Millisecond)
+	opts.Connections = cmp.Or(opts.Connections, 8)
+	opts.PartSize = max(cmp.Or(opts.PartSize, 4<<20), bufferSize)
+	opts.MeasureEvery = cmp.Or(opts.MeasureEvery, 150*time.Millisecond)
+	opts.IdleTimeout = cmp.Or(opts.IdleTimeout, time.Minute)
+	opts.Tries = cmp.Or(opts.Tries, 6)
+	opts.Backoff = cmp.Or(opts.Backoff, 250*time.Millisecond)
 	patience := newPatience(opts)
 	for restarts := 0; ; restarts++ {
 		result, err := runOnce(ctx, src, sink, opts, patience)
@@ -114,18 +125,10 @@ func Run(ctx context.Context, src Source, sink Sink, opts Options) (Result, erro
 		if err := sink.Discard(); err != nil {
 			return Result{}, err
 		}
-		if restarts == maxRestarts {
+		if restarts >= again.most {
 			return Result{}, again.error
 		}
 	}
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // A run is one attempt at one version of an object.
@@ -138,6 +141,7 @@ type run struct {
 	version version
 	plan    *plan
 	hasher  *hasher
+	buffers *pool
 	single  bool        // one connection, from the first byte to the last
 	copied  io.ReaderAt // may be the object already; nil if there is no such thing
 
@@ -152,7 +156,7 @@ type run struct {
 func runOnce(ctx context.Context, src Source, sink Sink, opts Options, patience *patience) (Result, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &run{src: src, sink: sink, opts: opts, patience: patience, stop: stop}
+	r := &run{src: src, sink: sink, opts: opts, patience: patience, stop: stop, buffers: newPool(opts.Connections + spares)}
 	first, err := r.begin(ctx)
 	if err != nil {
 		return Result{}, err
@@ -163,27 +167,15 @@ func runOnce(ctx context.Context, src Source, sink Sink, opts Options, patience 
 		}
 		return result, sink.Discard()
 	}
-	hashed := make(chan error, 1)
-	r.wait.Go(func() { hashed <- r.hasher.run(ctx, sink) })
-	if r.single {
-		err = r.fetchSingle(ctx, first)
-	} else {
-		err = r.fetchParts(ctx, first)
-	}
-	if err != nil {
-		stop(err)
-	}
-	r.hasher.extend(r.done.Load(), true)
-	r.wait.Wait() // nobody touches the sink from here on
-	if hashErr := <-hashed; err == nil {
-		err = hashErr
-	}
-	if err != nil {
+	if err := r.fetch(ctx, first); err != nil {
+		if r.single { // nothing to go on from
+			err = errors.Join(err, sink.Discard())
+		}
 		return Result{}, err
 	}
 	by, err := r.hasher.check(r.version)
-	if err != nil {
-		return Result{}, errors.Join(&Error{Kind: Corrupt, Host: r.lastHost(), Err: err}, sink.Discard())
+	if err != nil { // on the way, for once, or where it is stored
+		return Result{}, &restart{&Error{Kind: Corrupt, Host: r.lastHost(), Err: err}, 1}
 	}
 	result := Result{Bytes: r.done.Load(), SHA256: r.hasher.sum(), VerifiedBy: by}
 	result.MIMEType = TypeOf(io.NewSectionReader(sink, 0, sniffLength))
@@ -192,188 +184,35 @@ func runOnce(ctx context.Context, src Source, sink Sink, opts Options, patience 
 	return result, sink.Commit()
 }
 
-// present holds a copy that is there already against the object's checksum.
-func (r *run) present(ctx context.Context) (Result, bool) {
-	if r.copied == nil || r.version.CRC64 == "" && r.version.MD5 == "" {
-		return Result{}, false
-	}
-	h := newHasher(r.version)
-	h.extend(r.version.Size, true)
-	if err := h.run(ctx, r.copied); err != nil {
-		return Result{}, false
-	}
-	by, err := h.check(r.version)
-	if err != nil {
-		return Result{}, false
-	}
-	return Result{
-		Bytes: r.version.Size, SHA256: h.sum(), VerifiedBy: by, Present: true,
-		MIMEType: TypeOf(io.NewSectionReader(r.copied, 0, sniffLength)),
-	}, true
-}
-
-// begin opens the object where what is held ends, and settles on a version and
-// a plan. It returns no object where everything is held.
-func (r *run) begin(ctx context.Context) (*Object, error) {
-	description, heldSize, parts := r.sink.Held()
-	v, resuming := decodeVersion(description)
-	req := Request{}
-	if resuming {
-		r.version, r.plan = v, newPlan(v.Size, heldSize, parts)
-		req = Request{Offset: r.plan.frontier(v.Size), IfRange: v.ETag}
-		if r.plan.missing() == 0 {
-			r.ready(parts)
-			return nil, nil
+// fetch brings every byte into the sink and through the hasher. Nobody touches
+// the sink when it has returned.
+func (r *run) fetch(ctx context.Context, first *Object) error {
+	var hashErr error
+	r.wait.Go(func() {
+		if hashErr = r.hasher.run(ctx, r.sink); hashErr != nil {
+			r.stop(hashErr) // whoever waits for its buffers
 		}
-	}
-	obj, err := r.open(ctx, r.patience, req)
-	if err != nil {
-		return nil, err
-	}
-	if resuming && v.matches(obj) && obj.Offset == req.Offset {
-		if err := r.accept(obj); err != nil {
-			return nil, err
-		}
-		r.ready(parts)
-		return obj, nil
-	}
-	if obj.Offset != 0 {
-		obj.Body.Close()
-		return nil, errChanged
-	}
-	if obj.Size < 0 && r.opts.Size > 0 {
-		obj.Size = r.opts.Size
-	}
-	if err := r.accept(obj); err != nil {
-		return nil, err
-	}
-	r.version = versionOf(obj)
-	r.single = !obj.Ranges || !r.version.pinned()
-	if err := r.sink.Begin(r.version.encode(), obj.Size, partSize); err != nil {
-		obj.Body.Close()
-		return nil, err
-	}
-	if !r.single {
-		r.plan = newPlan(obj.Size, partSize, nil)
-	}
-	r.ready(nil)
-	return obj, nil
-}
-
-// ready counts what is held and sets up the hashing.
-func (r *run) ready(held map[int64]bool) {
-	r.hasher = newHasher(r.version)
-	if len(held) > 0 {
-		r.done.Store(r.version.Size - r.plan.missing())
-		r.hasher.extend(r.plan.frontier(r.version.Size), false)
-	}
-}
-
-// accept refuses what is too large, or not wanted.
-func (r *run) accept(obj *Object) error {
+	})
 	var err error
-	switch {
-	case r.opts.MaxBytes > 0 && obj.Size > r.opts.MaxBytes:
-		err = tooLarge(obj, r.opts)
-	case r.opts.Accept != nil:
-		r.copied, err = r.opts.Accept(obj.Size)
+	if r.single {
+		err = r.fetchSingle(ctx, first)
+	} else {
+		err = r.fetchParts(ctx, first)
 	}
 	if err != nil {
-		obj.Body.Close()
+		r.stop(err)
+	}
+	r.hasher.extend(r.done.Load(), true)
+	r.wait.Wait()
+	if err == nil {
+		err = hashErr
 	}
 	return err
-}
-
-// open opens the source, as often as patience allows, and sees through errors
-// in disguise. The body it returns ends when no byte comes for too long.
-func (r *run) open(ctx context.Context, p *patience, req Request) (*Object, error) {
-	for {
-		obj, err := r.openOnce(ctx, req)
-		if err == nil {
-			r.host.Store(obj.Host)
-			return obj, nil
-		}
-		if err := p.endure(ctx, err); err != nil {
-			return nil, err
-		}
-		if failed, ok := errors.AsType[*Error](err); ok && failed.urlDied() {
-			req.Fresh = true
-		}
-	}
-}
-
-func (r *run) openOnce(ctx context.Context, req Request) (*Object, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(r.opts.IdleTimeout, func() { cancel(errIdle) })
-	obj, err := r.src.Open(ctx, req)
-	if err != nil {
-		timer.Stop()
-		cancel(nil)
-		if _, known := errors.AsType[*Error](err); !known && errors.Is(context.Cause(ctx), errIdle) {
-			err = &Error{Kind: Stalled, Err: errIdle}
-		}
-		return nil, err
-	}
-	body := &idleBody{ReadCloser: obj.Body, ctx: ctx, cancel: cancel, timer: timer, idle: r.opts.IdleTimeout}
-	obj.Body = body
-	if obj.Offset == 0 {
-		if err := r.sniff(obj, body); err != nil {
-			_ = body.Close() // it is of no use
-			return nil, err
-		}
-	}
-	return obj, nil
 }
 
 func (r *run) lastHost() string {
 	host, _ := r.host.Load().(string)
 	return host
-}
-
-// fetchSingle takes the whole object from one connection. If it breaks off
-// there is nothing to go on from.
-func (r *run) fetchSingle(ctx context.Context, obj *Object) error {
-	defer obj.Body.Close()
-	buf := make([]byte, bufferSize)
-	for {
-		n, readErr := fill(obj.Body, buf)
-		if obj.Size >= 0 && r.done.Load()+int64(n) > obj.Size {
-			return errors.Join(&Error{Kind: Corrupt, Host: obj.Host, Err: fmt.Errorf("there are more than the %d there should be", obj.Size)}, r.sink.Discard())
-		}
-		if n > 0 {
-			if err := r.store(buf[:n], r.done.Load()); err != nil {
-				return err
-			}
-			r.patience.reset()
-			r.hasher.extend(r.done.Load(), false)
-		}
-		switch {
-		case readErr == nil:
-		case errors.Is(readErr, io.EOF) && (obj.Size < 0 || r.done.Load() == obj.Size):
-			return nil
-		default:
-			broken := r.broken(ctx, obj.Host, readErr)
-			if err := r.patience.endure(ctx, broken); err != nil {
-				return err
-			}
-			return &restart{broken}
-		}
-	}
-}
-
-// store writes bytes that came.
-func (r *run) store(p []byte, off int64) error {
-	if _, err := r.sink.WriteAt(p, off); err != nil {
-		return err
-	}
-	done := r.done.Add(int64(len(p)))
-	if r.opts.MaxBytes > 0 && done > r.opts.MaxBytes {
-		return errors.Join(tooLarge(&Object{Size: -1, Host: r.lastHost()}, r.opts), r.sink.Discard())
-	}
-	if r.opts.Progress != nil {
-		r.opts.Progress(done, r.version.Size)
-	}
-	return nil
 }
 
 // broken explains a body that ended early.

@@ -11,8 +11,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -157,80 +159,125 @@ type outcome struct {
 	says string
 }
 
-// TestFaults is every way to fail, at the first byte, in the middle and at the
-// last, over one connection and four: each ends in the right bytes under the
-// final name, or in a clear error and nothing there.
-func TestFaults(t *testing.T) {
-	const size = 5*part + 12345
+// faultRows is every way to fail on the way, at the first byte, in the middle
+// and at the last: each ends in the right bytes under the final name, or in a
+// clear error and nothing there.
+func faultRows(size int64) map[string]faultRow {
+	type fault = sandbox.Fault
+	seq := func(faults ...fault) []fault { return faults }
 	good := outcome{}
-	type row struct {
-		fault sandbox.Fault
-		want  outcome
-	}
-	rows := map[string]row{
-		"nothing":                             {sandbox.Fault{}, good},
-		"no checksum":                         {sandbox.Fault{NoChecksum: true}, good},
-		"no length":                           {sandbox.Fault{NoLength: true}, good},
-		"no range":                            {sandbox.Fault{NoRange: true}, good},
-		"no ETag":                             {sandbox.Fault{NoETag: true}, good},
-		"reset once":                          {sandbox.Fault{Reset: true, Times: 1}, good},
-		"reset always":                        {sandbox.Fault{Reset: true}, outcome{transfer.Unreachable, ""}},
-		"503 once":                            {sandbox.Fault{Status: 503, Times: 1}, good},
-		"503 with Retry-After once":           {sandbox.Fault{Status: 503, RetryAfter: "1", Times: 1}, good},
-		"429 with an hour":                    {sandbox.Fault{Status: 429, RetryAfter: "3600"}, outcome{transfer.Refused, "429"}},
-		"503 always":                          {sandbox.Fault{Status: 503}, outcome{transfer.Refused, "503"}},
-		"404":                                 {sandbox.Fault{Status: 404}, outcome{transfer.Refused, "404"}},
-		"expired once":                        {sandbox.Fault{Expired: true, Times: 1}, good},
-		"expired always":                      {sandbox.Fault{Expired: true}, outcome{transfer.Refused, "Request has expired"}},
-		"gone once":                           {sandbox.Fault{Status: 410, Times: 1}, good},
-		"wrong checksum":                      {sandbox.Fault{WrongChecksum: true}, outcome{transfer.Corrupt, "CRC-64"}},
-		"JSON in place of the file":           {sandbox.Fault{Code: 1033, Message: "downstream"}, outcome{transfer.Disguised, "1033"}},
-		"any JSON in place of a film":         {sandbox.Fault{Status: 200, Body: `{"error":1}`}, outcome{transfer.Disguised, "error"}},
-		"JSON that quotes a signed URL":       {sandbox.Fault{Status: 403, Body: `{"url":"https://h/x?Expires=1&Signature=secret"}`}, outcome{transfer.Refused, "https://h/x?…"}},
-		"text in place of a film":             {sandbox.Fault{Status: 200, Body: "rate limited"}, outcome{transfer.Disguised, "rate limited"}},
-		"nothing in place of the file":        {sandbox.Fault{Status: 200}, outcome{transfer.Disguised, "nothing at all"}},
-		"XML in place of the file":            {sandbox.Fault{Status: 200, ContentType: "application/xml", Body: "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"}, outcome{transfer.Disguised, "NoSuchKey"}},
-		"HTML in place of the file":           {sandbox.Fault{Status: 200, ContentType: "text/html", Body: "<html>blocked</html>"}, outcome{transfer.Disguised, "HTML"}},
-		"gzip that was not wanted":            {sandbox.Fault{GzipLie: true}, outcome{transfer.Disguised, "gzip"}},
-		"endless":                             {sandbox.Fault{Endless: true}, outcome{transfer.TooLarge, "are allowed"}},
-		"a redirect to http":                  {sandbox.Fault{Redirect: "http://example.org/x?Signature=secret"}, outcome{transfer.Forbidden, "not https"}},
-		"a redirect to a private address":     {sandbox.Fault{Redirect: "https://10.0.0.1/x?Signature=secret"}, outcome{transfer.Forbidden, "public"}},
-		"a redirect to the metadata service":  {sandbox.Fault{Redirect: "https://169.254.169.254/x"}, outcome{transfer.Forbidden, "public"}},
-		"a redirect that can't be read":       {sandbox.Fault{Redirect: "https://example.org/%zz?Signature=secret"}, outcome{transfer.Unreachable, "malformed"}},
-		"an error body that stalls":           {sandbox.Fault{Status: 503, StallAfter: 1}, outcome{transfer.Refused, "503"}},
-		"a change before the second request":  {sandbox.Fault{Changed: true, Skip: 1}, good},
-		"an expiry before the second request": {sandbox.Fault{Expired: true, Skip: 1, Times: 1}, good},
+	rows := map[string]faultRow{
+		"nothing":                            {seq(), good},
+		"no checksum":                        {seq(fault{NoChecksum: true}), good},
+		"no length":                          {seq(fault{NoLength: true}), good},
+		"no range":                           {seq(fault{NoRange: true}), good},
+		"no ETag":                            {seq(fault{NoETag: true}), good},
+		"reset once":                         {seq(fault{Reset: true, Times: 1}), good},
+		"reset always":                       {seq(fault{Reset: true}), outcome{transfer.Unreachable, ""}},
+		"503 once":                           {seq(fault{Status: 503, Times: 1}), good},
+		"503 with Retry-After once":          {seq(fault{Status: 503, RetryAfter: "1", Times: 1}), good},
+		"429 with an hour":                   {seq(fault{Status: 429, RetryAfter: "3600"}), outcome{transfer.Refused, "429"}},
+		"503 always":                         {seq(fault{Status: 503}), outcome{transfer.Refused, "503"}},
+		"404":                                {seq(fault{Status: 404}), outcome{transfer.Refused, "404"}},
+		"expired once":                       {seq(fault{Expired: true, Times: 1}), good},
+		"expired always":                     {seq(fault{Expired: true}), outcome{transfer.Refused, "Request has expired"}},
+		"gone once":                          {seq(fault{Status: 410, Times: 1}), good},
+		"wrong checksum once":                {seq(fault{WrongChecksum: true, Times: 1}), good},
+		"wrong checksum":                     {seq(fault{WrongChecksum: true}), outcome{transfer.Corrupt, "CRC-64"}},
+		"JSON in place of the file":          {seq(fault{Code: 1033, Message: "downstream"}), outcome{transfer.Disguised, "1033"}},
+		"any JSON in place of a film":        {seq(fault{Status: 200, Body: `{"error":1}`}), outcome{transfer.Disguised, "error"}},
+		"JSON that quotes a signed URL":      {seq(fault{Status: 403, Body: `{"url":"https://h/x?Expires=1&Signature=secret"}`}), outcome{transfer.Refused, "https://h/x?…"}},
+		"text in place of a film":            {seq(fault{Status: 200, Body: "rate limited"}), outcome{transfer.Disguised, "rate limited"}},
+		"nothing in place of the file":       {seq(fault{Status: 200}), outcome{transfer.Disguised, "nothing at all"}},
+		"XML in place of the file":           {seq(fault{Status: 200, ContentType: "application/xml", Body: "<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>"}), outcome{transfer.Disguised, "NoSuchKey"}},
+		"HTML in place of the file":          {seq(fault{Status: 200, ContentType: "text/html", Body: "<html>blocked</html>"}), outcome{transfer.Disguised, "HTML"}},
+		"gzip that was not wanted":           {seq(fault{GzipLie: true}), outcome{transfer.Disguised, "gzip"}},
+		"endless":                            {seq(fault{Endless: true}), outcome{transfer.TooLarge, "are allowed"}},
+		"a redirect to http":                 {seq(fault{Redirect: "http://example.org/x?Signature=secret"}), outcome{transfer.Forbidden, "not https"}},
+		"a redirect to a private address":    {seq(fault{Redirect: "https://10.0.0.1/x?Signature=secret"}), outcome{transfer.Forbidden, "public"}},
+		"a redirect to the metadata service": {seq(fault{Redirect: "https://169.254.169.254/x"}), outcome{transfer.Forbidden, "public"}},
+		"a redirect that can't be read":      {seq(fault{Redirect: "https://example.org/%zz?Signature=secret"}), outcome{transfer.Unreachable, "malformed"}},
+		"an error body that stalls":          {seq(fault{Status: 503, StallAfter: 1}), outcome{transfer.Refused, "503"}},
+		"a change before the second request": {seq(fault{Times: 1}, fault{Changed: true}), good},
 	}
 	for where, at := range map[string]int64{"the first byte": 1, "the middle": size / 2, "the last byte": size - 1} {
-		rows["cut once at "+where] = row{sandbox.Fault{CutAfter: at, Times: 1}, good}
-		rows["stall once at "+where] = row{sandbox.Fault{StallAfter: at, Times: 1}, good}
-		rows["cut once at "+where+" without ranges"] = row{sandbox.Fault{CutAfter: at, Times: 1, NoRange: true}, good}
-		if at > 1 { // one byte without a length may be anything
-			rows["cut once at "+where+" without a length"] = row{sandbox.Fault{CutAfter: at, Times: 1, NoLength: true}, outcome{transfer.Corrupt, "CRC-64"}}
+		cut := fault{CutAfter: at, Times: 1}
+		for name, row := range map[string]faultRow{
+			"cut at %s":                             {seq(cut), good},
+			"cut at %s three times":                 {seq(cut, cut, cut), good},
+			"stall at %s":                           {seq(fault{StallAfter: at, Times: 1}), good},
+			"cut at %s, then no answer":             {seq(cut, fault{Reset: true, Times: 1}), good},
+			"cut at %s, then 503":                   {seq(cut, fault{Status: 503, Times: 2}), good},
+			"cut at %s, then 429":                   {seq(cut, fault{Status: 429, Times: 1}), good},
+			"cut at %s, then 429 for an hour":       {seq(cut, fault{Status: 429, RetryAfter: "3600"}), outcome{transfer.Refused, "429"}},
+			"cut at %s, then an expired URL":        {seq(cut, fault{Expired: true, Times: 1}), good},
+			"cut at %s, then 410":                   {seq(cut, fault{Status: 410, Times: 1}), good},
+			"cut at %s, then 404":                   {seq(cut, fault{Status: 404}), outcome{transfer.Refused, "404"}},
+			"cut at %s, then another version":       {seq(cut, fault{Changed: true}), good},
+			"cut at %s, then a range ignored":       {seq(cut, fault{NoRange: true, Times: 1}), good},
+			"cut at %s, then all ranges ignored":    {seq(cut, fault{NoRange: true}), good},
+			"cut at %s, then no checksum":           {seq(cut, fault{NoChecksum: true}), good},
+			"cut at %s, then an error as JSON":      {seq(cut, fault{Code: 1033, Message: "downstream"}), outcome{transfer.Disguised, "1033"}},
+			"cut at %s, then an error as HTML":      {seq(cut, fault{Status: 200, ContentType: "text/html", Body: "<html>blocked</html>"}), outcome{transfer.Disguised, "HTML"}},
+			"cut at %s, then a redirect to private": {seq(cut, fault{Redirect: "https://10.0.0.1/x"}), outcome{transfer.Forbidden, "public"}},
+			"cut at %s without ranges":              {seq(fault{CutAfter: at, Times: 1, NoRange: true}), good},
+			"cut at %s without an ETag":             {seq(fault{CutAfter: at, Times: 1, NoETag: true}), good},
+			"cut at %s without a length":            {seq(fault{CutAfter: at, Times: 1, NoLength: true}), good},
+		} {
+			if at == 1 && strings.HasSuffix(name, "without a length") {
+				row.want = outcome{transfer.Disguised, "text"} // one byte may be anything
+			}
+			rows[fmt.Sprintf(name, where)] = row
 		}
-		rows["cut at "+where+", then another version"] = row{sandbox.Fault{CutAfter: at, Times: 1}, good}
 	}
+	// Each try brings something, so it ends; or it begins anew, and is cut again.
+	rows["cut always"] = faultRow{seq(fault{CutAfter: size / 3}), good}
+	rows["cut always without an ETag"] = faultRow{seq(fault{CutAfter: size - 1, NoETag: true}), outcome{transfer.Broken, "broke off"}}
+	rows["cut always without a length"] = faultRow{seq(fault{CutAfter: size - 1, NoLength: true}), outcome{transfer.Corrupt, "CRC-64"}}
+	return rows
+}
+
+// A faultRow is what happens to the answers, one after the other.
+type faultRow struct {
+	faults []sandbox.Fault
+	want   outcome
+}
+
+// has reports a fault of some sort.
+func (row faultRow) has(sort func(sandbox.Fault) bool) bool {
+	return slices.ContainsFunc(row.faults, sort)
+}
+
+func TestFaults(t *testing.T) {
+	const part = 1 << 20
+	const size = 9*part + 12345
+	var several atomic.Int32
+	t.Cleanup(func() { // how many are opened depends on what is measured, so not in each row
+		if n := several.Load(); n < 20 {
+			t.Errorf("in %d rows several connections were used", n)
+		}
+	})
 	for _, connections := range []int{1, 4} {
-		for name, row := range rows {
+		for name, row := range faultRows(size) {
 			t.Run(fmt.Sprintf("%s, %d connections", name, connections), func(t *testing.T) {
 				t.Parallel()
 				r := newRemote(t, size)
-				row := row
-				if connections > 1 {
-					row.fault.BytesPerSecond = 12 << 20 // slow enough that more are opened
+				faults := slices.Concat(row.faults, []sandbox.Fault{{}})
+				opts := transfer.Options{MaxBytes: 2 * size, Media: true, Connections: connections, PartSize: part, MeasureEvery: 30 * time.Millisecond}
+				if connections > 1 { // slow enough that more are opened
+					for i := range faults {
+						faults[i].BytesPerSecond = 16 << 20
+					}
 				}
-				r.Misbehave(r.file.ID, row.fault)
-				opts := transfer.Options{MaxBytes: 2 * size, Media: true, Connections: connections}
-				if row.fault.StallAfter > 0 {
+				if row.has(func(f sandbox.Fault) bool { return f.StallAfter > 0 }) {
 					opts.IdleTimeout = 500 * time.Millisecond
 				}
+				r.Misbehave(r.file.ID, faults...)
 				got, err := r.run(t.Context(), opts)
 				if row.want.kind == 0 {
-					if err != nil || got.SHA256 != r.saved(t) || len(r.left(t)) > 0 {
-						t.Errorf("%v, saved %q, left behind %v", err, r.saved(t), r.left(t))
-					}
-					if want := r.SHA256(r.file.ID); !row.fault.Changed && got.SHA256 != want {
-						t.Errorf("%s arrived, want %s", got.SHA256, want)
+					r.arrived(t, got, err, row)
+					if connections > 1 && r.Count("storage") >= connections {
+						several.Add(1)
 					}
 					return
 				}
@@ -246,6 +293,31 @@ func TestFaults(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// arrived checks a transfer that should have succeeded, and that it fetched
+// nothing again that it had.
+func (r *remote) arrived(t *testing.T, got transfer.Result, err error, row faultRow) {
+	t.Helper()
+	if err != nil || got.SHA256 != r.saved(t) || len(r.left(t)) > 0 {
+		t.Errorf("%v, saved %q, left behind %v", err, r.saved(t), r.left(t))
+	}
+	changed := row.has(func(f sandbox.Fault) bool { return f.Changed })
+	if want := r.SHA256(r.file.ID); !changed && got.SHA256 != want {
+		t.Errorf("%s arrived, want %s", got.SHA256, want)
+	}
+	retrieves := 1
+	if row.has(func(f sandbox.Fault) bool { return f.Expired || f.Status == 410 }) {
+		retrieves = 2
+	}
+	if n := r.Count("retrieve"); n != retrieves {
+		t.Errorf("%d retrieves, want %d", n, retrieves)
+	}
+	again := changed || row.has(func(f sandbox.Fault) bool { return f.NoRange || f.NoETag || f.NoLength || f.WrongChecksum })
+	const inFlight = 2 << 20 // sent to a connection that was no longer read from
+	if extra := r.Sent(r.file.ID) - got.Bytes; !again && extra > inFlight*int64(r.Count("storage")) {
+		t.Errorf("%d bytes were sent again", extra)
 	}
 }
 
@@ -440,5 +512,41 @@ func TestClient_goes_to_public_https_hosts_only(t *testing.T) {
 	}
 	if reached {
 		t.Error("the server on loopback was reached")
+	}
+}
+
+// TestRun_goes_on_where_ranges_are_ignored holds what is there, though the
+// host sends it again.
+func TestRun_goes_on_where_ranges_are_ignored(t *testing.T) {
+	const size = 6*part + 100
+	r := newRemote(t, size)
+	r.Misbehave(r.file.ID, sandbox.Fault{CutAfter: 3*part + 5})
+	if _, err := r.run(t.Context(), transfer.Options{Tries: 1, Connections: 1}); err == nil {
+		t.Fatal("no error")
+	}
+	// A host that ignored them would send from the start; this one sends no more
+	// than what is held already, so nothing can be gained, and nothing is lost.
+	r.Misbehave(r.file.ID, sandbox.Fault{NoRange: true, CutAfter: 2 * part})
+	if _, err := r.run(t.Context(), transfer.Options{Tries: 2}); err == nil {
+		t.Fatal("no error")
+	}
+	r.Misbehave(r.file.ID)
+	before := len(r.Requests())
+	if got, err := r.run(t.Context(), transfer.Options{}); err != nil || got.SHA256 != r.SHA256(r.file.ID) || r.saved(t) != got.SHA256 {
+		t.Fatalf("%v, saved %s", err, r.saved(t))
+	}
+	if asked, want := r.Requests()[before:], fmt.Sprintf("bytes=%d-", 3*part); len(asked) != 1 || asked[0].Header.Get("Range") != want {
+		t.Errorf("asked for %v, want %s once", asked, want)
+	}
+}
+
+func TestRun_leaves_nothing_that_is_of_no_use(t *testing.T) {
+	r := newRemote(t, 3*part)
+	r.Misbehave(r.file.ID, sandbox.Fault{NoETag: true, CutAfter: 2 * part})
+	if _, err := r.run(t.Context(), transfer.Options{Tries: 1}); err == nil {
+		t.Fatal("no error")
+	}
+	if names := r.left(t); len(names) != 0 {
+		t.Errorf("left behind: %v", names)
 	}
 }

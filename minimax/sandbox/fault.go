@@ -173,7 +173,7 @@ func (f Fault) body(w http.ResponseWriter, r *http.Request, from io.Reader, n in
 			}
 		}
 		if f.BytesPerSecond > 0 {
-			size = min(size, max(1, f.BytesPerSecond/20))
+			size = min(size, max(1, f.BytesPerSecond/100))
 		}
 		if size <= 0 {
 			http.NewResponseController(w).Flush()

@@ -58,7 +58,7 @@ var distance = [2]uint64{power(8*blockSize + 63), power(8*blockSize - 1)}
 func power(n int) uint64 {
 	p := uint64(1) << 63
 	for range n {
-		p = p>>1 ^ -(p & 1) & crc64.ECMA
+		p = p>>1 ^ -(p&1)&crc64.ECMA
 	}
 	return p
 }
