@@ -156,7 +156,9 @@ func nextAfterPath(e *pathError) string {
 	case errors.Is(e, storage.ErrExists):
 		return fmt.Sprintf("%q in %s is something else, and nothing is ever replaced. Pass another path, or leave path out.", e.path, e.dir)
 	case errors.Is(e, storage.ErrBusy):
-		return "Another server saves the same file to the same place. Call again when it is done, or pass another path."
+		return "Something else saves to the same path: another server, or another call of this one. Call again when it is done, or pass another path."
+	case errors.Is(e, storage.ErrGone):
+		return "Nothing was saved. Call again: the directory is made again, and the download starts over."
 	case errors.Is(e, storage.ErrFull):
 		return fmt.Sprintf("Nothing was saved. The user has to free space on the disk of %s, or set MINIMAX_MCP_BASE_PATH to another; then call again.", e.dir)
 	case errors.Is(e, storage.ErrDenied):

@@ -67,9 +67,7 @@ func (d *Dir) open() (*os.Root, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.root != nil {
-		held, err := d.root.Stat(".")
-		there, err2 := os.Stat(d.path)
-		if err == nil && err2 == nil && os.SameFile(held, there) {
+		if d.stands(d.root) {
 			return d.root, nil
 		}
 		d.root = nil // not closed: somebody may be writing by it still
@@ -83,6 +81,13 @@ func (d *Dir) open() (*os.Root, error) {
 	}
 	d.root = root
 	return root, nil
+}
+
+// stands reports that the directory's path is still the one that root holds.
+func (d *Dir) stands(root *os.Root) bool {
+	held, err := root.Stat(".")
+	there, err2 := os.Stat(d.path)
+	return err == nil && err2 == nil && os.SameFile(held, there)
 }
 
 // Close lets go of the directory; a later call takes hold of it again.

@@ -185,9 +185,126 @@ func TestPart_has_one_holder(t *testing.T) {
 	if _, err := d.Part("clip.mp4", "owner"); !errors.Is(err, storage.ErrBusy) {
 		t.Errorf("%v, want ErrBusy", err)
 	}
+	if err := p.Begin([]byte("version"), 10, 4); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Part("clip.mp4", "another"); !errors.Is(err, storage.ErrBusy) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("%v, want ErrBusy and who it is", err)
+	}
 	p.Close()
 	if err := put(t, d, "clip.mp4", "free again"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPart_that_was_published_is_left_alone: a process may be killed after the
+// file got its name and before the hidden one is gone. They are one file then.
+func TestPart_that_was_published_is_left_alone(t *testing.T) {
+	d := newDir(t)
+	p, err := d.Part("clip.mp4", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Begin([]byte("version"), 5, 4); err != nil {
+		t.Fatal(err)
+	}
+	p.WriteAt([]byte("whole"), 0)
+	if err := os.Link(d.Join(".clip.mp4.part"), d.Join("clip.mp4")); err != nil {
+		t.Skipf("links are needed: %v", err)
+	}
+	p.Close()
+	if err := put(t, d, "clip.mp4", "something else"); !errors.Is(err, storage.ErrExists) {
+		t.Errorf("%v, want ErrExists", err)
+	}
+	if got, _ := os.ReadFile(d.Join("clip.mp4")); string(got) != "whole" {
+		t.Errorf("the file is now %q", got)
+	}
+	if got := entries(t, d); len(got) != 1 {
+		t.Errorf("left behind: %v", got)
+	}
+}
+
+func TestPart_that_one_publishes_while_others_begin(t *testing.T) {
+	d := newDir(t)
+	for range 30 {
+		var wg sync.WaitGroup
+		published := make(chan string, 8)
+		for i := range 8 {
+			wg.Go(func() {
+				content := strings.Repeat(fmt.Sprint(i), 100)
+				for {
+					err := put(t, d, "clip.mp4", content)
+					if err == nil {
+						published <- content
+					}
+					if !errors.Is(err, storage.ErrBusy) {
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		close(published)
+		got, err := os.ReadFile(d.Join("clip.mp4"))
+		if want := <-published; err != nil || string(got) != want || len(published) > 0 {
+			t.Fatalf("%.10q…, %v; want %.10q… and no other", got, err, want)
+		}
+		if got := entries(t, d); len(got) != 1 {
+			t.Fatalf("left behind: %v", got)
+		}
+		if err := os.Remove(d.Join("clip.mp4")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestPart_that_is_taken_away(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("what is open can't be taken away on Windows")
+	}
+	for name, take := range map[string]func(d *storage.Dir) error{
+		"the directory is removed": func(d *storage.Dir) error { return os.RemoveAll(d.Path()) },
+		"the directory is moved":   func(d *storage.Dir) error { return os.Rename(d.Path(), d.Path()+"-moved") },
+		"the file is removed":      func(d *storage.Dir) error { return os.Remove(d.Join(".clip.mp4.part")) },
+		"another is in its place": func(d *storage.Dir) error {
+			return errors.Join(os.Remove(d.Join(".clip.mp4.part")), os.WriteFile(d.Join(".clip.mp4.part"), []byte("mine"), 0o600))
+		},
+	} {
+		for _, size := range []int64{8, -1} {
+			t.Run(fmt.Sprintf("%s, size %d", name, size), func(t *testing.T) {
+				d := newDir(t)
+				p, err := d.Part("clip.mp4", "owner")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				if err := p.Begin([]byte("version"), size, 4); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := p.WriteAt([]byte("0123"), 0); err != nil {
+					t.Fatal(err)
+				}
+				if err := take(d); err != nil {
+					t.Fatal(err)
+				}
+				_, err = p.WriteAt([]byte("4567"), 4)
+				if err == nil {
+					err = p.Commit()
+				}
+				if !errors.Is(err, storage.ErrGone) {
+					t.Errorf("%v, want ErrGone", err)
+				}
+				p.Close()
+				if mine, err := os.ReadFile(d.Join(".clip.mp4.part")); strings.HasPrefix(name, "another") && string(mine) != "mine" {
+					t.Errorf("what was put in its place is now %q, %v", mine, err)
+				}
+				for _, dir := range []string{d.Path(), d.Path() + "-moved"} {
+					if _, err := os.Stat(filepath.Join(dir, "clip.mp4")); err == nil {
+						t.Errorf("there is a file in %s", dir)
+					}
+				}
+			})
+		}
 	}
 }
 

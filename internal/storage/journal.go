@@ -25,6 +25,7 @@ type journalHeader struct {
 	Description []byte `json:"description"` // of the object's version, for whoever fetches it
 	Size        int64  `json:"size"`
 	PartSize    int64  `json:"part_size"`
+	PID         int    `json:"pid"` // of the process that writes it
 }
 
 type journalPart struct {

@@ -8,7 +8,7 @@ import (
 // FuzzJournal holds that a journal that was altered is believed no further
 // than its checksums go, and that whatever is read is in bounds.
 func FuzzJournal(f *testing.F) {
-	whole := journalLine(journalHeader{journalVersion, "owner", []byte("{}"), 10, 4})
+	whole := journalLine(journalHeader{Version: journalVersion, Owner: "owner", Description: []byte("{}"), Size: 10, PartSize: 4})
 	for part := range int64(3) {
 		whole = append(whole, journalLine(journalPart{part, 7})...)
 	}

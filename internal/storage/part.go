@@ -10,9 +10,6 @@ import (
 	"sync"
 )
 
-// ErrBusy is that of a file which somebody else is putting together.
-var ErrBusy = errors.New("another download of this file is under way")
-
 // A Part is a file that is being put together, of parts that come in any
 // order: a hidden .NAME.part, and beside it .NAME.journal, which says what it
 // holds. Both outlive the process. It ends with Commit, Discard or Close.
@@ -25,8 +22,10 @@ type Part struct {
 	file    *os.File // locked, so that nobody else writes to it
 	journal *os.File // nil until Begin, or where there was none
 
-	mu      sync.Mutex
 	begun   bool
+	removed bool // the hidden names are gone
+
+	mu      sync.Mutex
 	held    journal
 	writing map[int64]*partSum // by part
 }
@@ -37,93 +36,10 @@ type partSum struct {
 	next int64 // where the next byte goes
 }
 
-// Part takes hold of the unfinished file that is to be called name. What an
-// earlier run left of it is kept if it was of the same owner, such as the id
-// of what it is a copy of. It returns [ErrBusy] while somebody else has it, in
-// this process or another.
-func (d *Dir) Part(name, owner string) (*Part, error) {
-	root, err := d.open()
-	if err != nil {
-		return nil, err
-	}
-	p := &Part{dir: d, root: root, name: filepath.FromSlash(name), owner: owner, writing: map[int64]*partSum{}}
-	if parent := filepath.Dir(p.name); parent != "." {
-		if err := root.MkdirAll(parent, 0o755); err != nil {
-			return nil, translate(err)
-		}
-	}
-	if p.file, err = lockFile(root, p.path(".part")); err != nil {
-		return nil, translate(err)
-	}
-	p.load()
-	return p, nil
-}
-
 // path is that of a hidden file beside the final one.
 func (p *Part) path(suffix string) string {
 	parent, base := filepath.Split(p.name)
 	return parent + "." + base + suffix
-}
-
-// lockFile opens the file, makes it if need be, and locks it. The file that
-// was locked may have been published or removed meanwhile; then it is not the
-// one of that name, and the next one is tried.
-func lockFile(root *os.Root, path string) (*os.File, error) {
-	for range 10 {
-		f, err := root.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-		if err != nil {
-			return nil, err
-		}
-		if err := lock(f); err != nil {
-			return nil, errors.Join(ErrBusy, f.Close())
-		}
-		ours, err := f.Stat()
-		there, err2 := root.Lstat(path)
-		if err == nil && err2 == nil && os.SameFile(ours, there) && there.Mode().IsRegular() {
-			return f, nil
-		}
-		f.Close()
-	}
-	return nil, ErrBusy
-}
-
-// load reads the journal and holds it against the bytes.
-func (p *Part) load() {
-	f, err := p.root.Open(p.path(".journal"))
-	if err != nil {
-		return
-	}
-	held, ok := readJournal(f)
-	if !ok || held.header.Owner != p.owner {
-		f.Close()
-		return
-	}
-	f.Close()
-	held.verify(p.file)
-	// Written anew, so that what a crash tore is not in the way of what is added.
-	if p.journal, err = p.writeJournal(held); err == nil {
-		p.held = held
-	}
-}
-
-// writeJournal puts a journal in the place of the one before.
-func (p *Part) writeJournal(j journal) (*os.File, error) {
-	const next = ".journal.new"
-	f, err := p.root.OpenFile(p.path(next), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666)
-	if err != nil {
-		return nil, err
-	}
-	text := journalLine(j.header)
-	for part, sum := range j.sums {
-		text = append(text, journalLine(journalPart{part, sum})...)
-	}
-	if _, err := f.Write(text); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if err := p.root.Rename(p.path(next), p.path(".journal")); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 // Held returns what an earlier run described and finished.
@@ -152,7 +68,10 @@ func (p *Part) Begin(description []byte, size, partSize int64) error {
 	if err := allocate(p.file, size); err != nil {
 		return translate(err)
 	}
-	held := journal{journalHeader{journalVersion, p.owner, description, size, partSize}, map[int64]uint32{}}
+	held := journal{
+		header: journalHeader{Version: journalVersion, Owner: p.owner, Description: description, Size: size, PartSize: partSize},
+		sums:   map[int64]uint32{},
+	}
 	f, err := p.writeJournal(held)
 	if err != nil {
 		return translate(err)
@@ -220,6 +139,9 @@ func (p *Part) account(part int64, chunk []byte, off, end int64) error {
 	if w.next < end {
 		return nil
 	}
+	if !p.sameFile(p.file, p.path(".part")) {
+		return ErrGone // rather now than after gigabytes
+	}
 	writeBack(p.file, part*p.held.header.PartSize, p.held.header.PartSize)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -232,69 +154,19 @@ func (p *Part) account(part int64, chunk []byte, off, end int64) error {
 // ReadAt reads back what was written.
 func (p *Part) ReadAt(b []byte, off int64) (int, error) { return p.file.ReadAt(b, off) }
 
-// Commit makes the file durable and gives it its name. If that is taken it
-// returns [ErrExists], and what was put together is dropped.
-func (p *Part) Commit() error {
-	if err := p.file.Sync(); err != nil {
-		return translate(err)
-	}
-	published, err := p.publish()
-	if err != nil && !published && !errors.Is(err, fs.ErrExist) {
-		return translate(err)
-	}
-	dropped := errors.Join(p.Close(), p.remove())
-	if err != nil {
-		return translate(err)
-	}
-	if err := p.syncParents(); err != nil {
-		p.root.Remove(p.name) // it was ours a moment ago, and is not durable
-		return translate(err)
-	}
-	return translate(dropped)
-}
-
-// publish links, because unlike a rename a link never replaces a file.
-func (p *Part) publish() (published bool, err error) {
-	err = p.root.Link(p.path(".part"), p.name)
-	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err == nil, err
-	}
-	// Some file systems (exFAT, many network ones) have no links. What is lost
-	// there is only the guard against a file that another process makes in
-	// this instant.
-	p.dir.publishing.Lock()
-	defer p.dir.publishing.Unlock()
-	if _, err := p.root.Lstat(p.name); err == nil {
-		return false, fs.ErrExist
-	}
-	if err := p.file.Close(); err != nil { // Windows renames no open file
-		return false, err
-	}
-	err = p.root.Rename(p.path(".part"), p.name)
-	return err == nil, err
-}
-
-// syncParents makes the new name durable, and the directories on the way to
-// it, where the system lets a directory be synced.
-func (p *Part) syncParents() error {
-	for parent := filepath.Dir(p.name); ; parent = filepath.Dir(parent) {
-		dir, err := p.root.Open(parent)
-		if err != nil {
-			return nil //nolint:nilerr // it can be written to but not read, so not synced
-		}
-		err = dir.Sync()
-		dir.Close()
-		if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !isInvalid(err) {
-			return err
-		}
-		if parent == "." {
-			return nil
-		}
-	}
-}
-
-// remove takes the hidden names away.
+// remove takes the hidden names away, once: after that they may be another's.
 func (p *Part) remove() error {
+	if p.removed {
+		return nil
+	}
+	p.removed = true
+	if _, err := p.root.Lstat(p.path(".part")); err == nil && !p.sameFile(p.file, p.path(".part")) {
+		return nil // somebody put another there
+	}
+	return p.removeHidden()
+}
+
+func (p *Part) removeHidden() error {
 	var errs []error
 	for _, suffix := range []string{".journal", ".part"} {
 		if err := p.root.Remove(p.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -310,17 +182,18 @@ func (p *Part) Close() error {
 	p.mu.Lock()
 	empty := len(p.held.sums) == 0
 	p.mu.Unlock()
-	if info, err := p.file.Stat(); err == nil && !p.begun && info.Size() > 0 {
-		empty = false // what another owner left is not ours to drop
+	if info, err := p.file.Stat(); err != nil || !p.begun && info.Size() > 0 {
+		empty = false // it is closed; or what another owner left, which is not ours to drop
 	}
 	var errs []error
+	if empty {
+		errs = append(errs, p.remove()) // while it is locked
+	}
 	if p.journal != nil {
 		errs = append(errs, p.journal.Close())
 		p.journal = nil
 	}
-	if err := p.file.Close(); err == nil && empty {
-		errs = append(errs, p.remove())
-	} else if !errors.Is(err, fs.ErrClosed) {
+	if err := p.file.Close(); !errors.Is(err, fs.ErrClosed) {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)

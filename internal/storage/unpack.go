@@ -22,7 +22,7 @@ type Entry struct {
 const maxEntries = 1000
 
 // Unpack unpacks a tar into a directory beside it that has its name without
-// the extension, and lists the files. Names are cleaned; links and devices are
+// the extension, or with "-unpacked" where it has none, and lists the files. Names are cleaned; links and devices are
 // left out; more than maxBytes in all, 0 for no bound, or than 1,000 files are
 // refused before they are written. Files that are there already with the same
 // bytes stay; other bytes are [ErrExists].
@@ -33,6 +33,9 @@ func (d *Dir) Unpack(ctx context.Context, name string, maxBytes int64) ([]Entry,
 	}
 	defer archive.Close()
 	into := strings.TrimSuffix(name, path.Ext(name))
+	if into == name {
+		into += "-unpacked"
+	}
 	entries := []Entry{}
 	reader := tar.NewReader(archive)
 	for total := int64(0); ; {

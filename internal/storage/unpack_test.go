@@ -72,6 +72,16 @@ func TestDir_Unpack(t *testing.T) {
 	}
 }
 
+func TestDir_Unpack_without_an_extension(t *testing.T) {
+	d := newDir(t)
+	if err := put(t, d, "speech", string(tarOf(tar.Header{Name: "a.mp3"}))); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Unpack(t.Context(), "speech", 1000); err != nil || fmt.Sprint(got) != "[{speech-unpacked/a.mp3 5}]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func FuzzUnpack(f *testing.F) {
 	f.Add(tarOf(tar.Header{Name: "a/b.mp3"}, tar.Header{Name: "../../x"}))
 	f.Add([]byte("not a tar"))

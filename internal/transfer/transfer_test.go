@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -548,5 +549,40 @@ func TestRun_leaves_nothing_that_is_of_no_use(t *testing.T) {
 	}
 	if names := r.left(t); len(names) != 0 {
 		t.Errorf("left behind: %v", names)
+	}
+}
+
+func TestRun_into_a_directory_that_vanishes(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("what is open can't be removed on Windows")
+	}
+	const part = 1 << 20
+	const size = 9*part + 12345
+	for where, at := range map[string]int64{"the first byte": 1, "the middle": size / 2, "the last byte": size} {
+		for _, connections := range []int{1, 4} {
+			t.Run(fmt.Sprintf("at %s, %d connections", where, connections), func(t *testing.T) {
+				r := newRemote(t, size)
+				r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 16 << 20})
+				var once sync.Once
+				_, err := r.run(t.Context(), transfer.Options{
+					Connections: connections, PartSize: part, MeasureEvery: 30 * time.Millisecond,
+					Progress: func(done, _ int64) {
+						if done >= at {
+							once.Do(func() { os.RemoveAll(r.dir.Path()) })
+						}
+					},
+				})
+				if !errors.Is(err, storage.ErrGone) || r.saved(t) != "" {
+					t.Errorf("%v, saved %q; want ErrGone", err, r.saved(t))
+				}
+				if sent := r.Sent(r.file.ID); at == 1 && sent > size/2 {
+					t.Errorf("%d of %d bytes were fetched for nothing", sent, int64(size))
+				}
+				r.Misbehave(r.file.ID)
+				if got, err := r.run(t.Context(), transfer.Options{}); err != nil || r.saved(t) != got.SHA256 {
+					t.Errorf("once more: %v", err)
+				}
+			})
+		}
 	}
 }

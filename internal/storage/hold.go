@@ -1,0 +1,125 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// ErrBusy is that of a file which somebody else is putting together.
+var ErrBusy = errors.New("another download of this file is under way")
+
+// BusyError is [ErrBusy] with who it is.
+type BusyError struct{ PID int }
+
+func (e *BusyError) Error() string { return fmt.Sprintf("%v (by process %d)", ErrBusy, e.PID) }
+func (e *BusyError) Unwrap() error { return ErrBusy }
+
+// Part takes hold of the unfinished file that is to be called name. What an
+// earlier run left of it is kept if it was of the same owner, such as the id
+// of what it is a copy of. It returns [ErrBusy] while somebody else has it, in
+// this process or another.
+func (d *Dir) Part(name, owner string) (*Part, error) {
+	root, err := d.open()
+	if err != nil {
+		return nil, err
+	}
+	p := &Part{dir: d, root: root, name: filepath.FromSlash(name), owner: owner, writing: map[int64]*partSum{}}
+	if parent := filepath.Dir(p.name); parent != "." {
+		if err := root.MkdirAll(parent, 0o755); err != nil {
+			return nil, translate(err)
+		}
+	}
+	if p.file, err = p.lock(); err != nil {
+		return nil, translate(err)
+	}
+	p.load()
+	return p, nil
+}
+
+// lock opens the hidden file, makes it if need be, and locks it. The file that
+// was locked may have been published or removed meanwhile; then it is not the
+// one of that name, and the next one is tried.
+func (p *Part) lock() (*os.File, error) {
+	for range 10 {
+		f, err := p.root.OpenFile(p.path(".part"), os.O_RDWR|os.O_CREATE, 0o666)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(f); err != nil {
+			f.Close()
+			return nil, p.busy()
+		}
+		if p.sameFile(f, p.name) { // a crash came between publishing it and tidying up
+			err = p.removeHidden()
+		} else if p.sameFile(f, p.path(".part")) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, p.busy()
+}
+
+// sameFile reports that a name is that of an open file.
+func (p *Part) sameFile(f *os.File, path string) bool {
+	ours, err := f.Stat()
+	there, err2 := p.root.Lstat(path)
+	return err == nil && err2 == nil && there.Mode().IsRegular() && os.SameFile(ours, there)
+}
+
+// busy says who holds the file, as far as its journal tells.
+func (p *Part) busy() error {
+	f, err := p.root.Open(p.path(".journal"))
+	if err != nil {
+		return ErrBusy
+	}
+	defer f.Close()
+	if held, ok := readJournal(f); ok && held.header.PID != 0 {
+		return &BusyError{held.header.PID}
+	}
+	return ErrBusy
+}
+
+// load reads the journal and holds it against the bytes.
+func (p *Part) load() {
+	f, err := p.root.Open(p.path(".journal"))
+	if err != nil {
+		return
+	}
+	held, ok := readJournal(f)
+	if !ok || held.header.Owner != p.owner {
+		f.Close()
+		return
+	}
+	f.Close()
+	held.verify(p.file)
+	// Written anew, so that what a crash tore is not in the way of what is added.
+	if p.journal, err = p.writeJournal(held); err == nil {
+		p.held = held
+	}
+}
+
+// writeJournal puts a journal in the place of the one before.
+func (p *Part) writeJournal(j journal) (*os.File, error) {
+	const next = ".journal.new"
+	f, err := p.root.OpenFile(p.path(next), os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	j.header.PID = os.Getpid()
+	text := journalLine(j.header)
+	for part, sum := range j.sums {
+		text = append(text, journalLine(journalPart{part, sum})...)
+	}
+	if _, err := f.Write(text); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if err := p.root.Rename(p.path(next), p.path(".journal")); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
