@@ -66,7 +66,7 @@ func downloadFile(d Deps) Tool {
 		Name: "wait_seconds", Type: Integer, Min: 0, Max: maxWait, Default: defaultWait,
 		Description: "How long to wait. A download that takes longer goes on: the answer is in_progress, and the same call again waits for the rest.",
 	})
-	running := newTransfers()
+	running := newTransfers(d.Log)
 	if d.LinkOnly {
 		description = "Get a temporary link to one MiniMax file; this server saves nothing to disk."
 		params = params[:1]
@@ -109,75 +109,80 @@ func download(ctx context.Context, d Deps, running *transfers, in downloadIn) (d
 		wait = *in.WaitSeconds
 	}
 	key := string(in.FileID) + "\x00" + asked
-	j, ended := running.run(ctx, key, time.Duration(wait)*time.Second, func(ctx context.Context, j *job) (downloadOut, error) {
+	j, ended := running.run(ctx, key, time.Duration(wait)*time.Second, func(ctx context.Context, j *job) (saved, error) {
 		return save(ctx, d, in, j)
 	})
-	if ended && j.kept && j.err == nil && !d.stands(j.out) {
+	switch {
+	case !ended:
+		return downloadOut{
+			Status:     "in_progress",
+			FileID:     string(in.FileID),
+			BytesDone:  j.done.Load(),
+			BytesTotal: max(0, j.total.Load()),
+			Size:       "unknown",
+			VerifiedBy: []string{},
+			Next:       "call download_file again with the same arguments",
+		}, nil
+	case j.err != nil:
+		return downloadOut{}, j.err
+	case j.kept && !j.saved.stands():
 		return download(ctx, d, running, in) // it was removed meanwhile
 	}
-	if ended {
-		return j.out, j.err
-	}
-	return downloadOut{
-		Status:     "in_progress",
-		FileID:     string(in.FileID),
-		BytesDone:  j.done.Load(),
-		BytesTotal: max(0, j.total.Load()),
-		Size:       "unknown",
-		VerifiedBy: []string{},
-		Next:       "call download_file again with the same arguments",
-	}, nil
+	out := j.saved.out
+	out.Entries, err = d.unpack(ctx, in, j.saved)
+	return out, err
 }
 
-// stands reports that what was saved is there still.
-func (Deps) stands(out downloadOut) bool {
-	info, err := os.Stat(out.Path)
-	return err == nil && info.Size() == out.Bytes
+// saved is a file that was put where it belongs.
+type saved struct {
+	name string // in the directory
+	out  downloadOut
+}
+
+// stands reports that it is there still.
+func (s saved) stands() bool {
+	info, err := os.Stat(s.out.Path)
+	return err == nil && info.Size() == s.out.Bytes
 }
 
 // save fetches a file and puts it where it belongs.
-func save(ctx context.Context, d Deps, in downloadIn, j *job) (downloadOut, error) {
+func save(ctx context.Context, d Deps, in downloadIn, j *job) (saved, error) {
 	got, err := d.Files.Retrieve(ctx, in.FileID)
 	if err != nil {
-		return downloadOut{}, err
+		return saved{}, err
 	}
 	name, err := d.Dir.Resolve(in.Path, defaultName(got.File))
 	if err != nil {
-		return downloadOut{}, &pathError{in.Path, d.Dir.Path(), err}
+		return saved{}, &pathError{in.Path, d.Dir.Path(), err}
 	}
 	result, present, err := d.fetch(ctx, got.File, name, j)
 	if err != nil {
-		return downloadOut{}, &pathError{name, d.Dir.Path(), err}
+		return saved{}, &pathError{name, d.Dir.Path(), err}
 	}
-	entries, err := d.unpack(ctx, in, name, result.MIMEType)
-	if err != nil {
-		return downloadOut{}, err
-	}
-	saved := d.Dir.Join(name)
-	return downloadOut{
-		Entries:        entries,
+	path := d.Dir.Join(name)
+	return saved{name, downloadOut{
 		Status:         "done",
 		FileID:         string(got.File.ID),
 		Filename:       asData(got.File.Filename),
-		Path:           saved,
-		URI:            fileURI(saved),
+		Path:           path,
+		URI:            fileURI(path),
 		Bytes:          result.Bytes,
 		Size:           humanize.Bytes(uint64(result.Bytes)),
 		SHA256:         result.SHA256,
 		MIMEType:       result.MIMEType,
 		VerifiedBy:     result.VerifiedBy,
 		AlreadyPresent: present,
-	}, nil
+	}}, nil
 }
 
-// unpack unpacks a tar beside itself, unless that is not wanted.
-func (d Deps) unpack(ctx context.Context, in downloadIn, name, kind string) ([]entry, error) {
-	if kind != "application/x-tar" || in.Unpack != nil && !*in.Unpack {
+// unpack unpacks a tar beside itself, unless this call does not want it.
+func (d Deps) unpack(ctx context.Context, in downloadIn, s saved) ([]entry, error) {
+	if s.out.MIMEType != "application/x-tar" || in.Unpack != nil && !*in.Unpack {
 		return nil, nil
 	}
-	unpacked, err := d.Dir.Unpack(ctx, name, d.MaxBytes)
+	unpacked, err := d.Dir.Unpack(ctx, s.name, d.MaxBytes)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("download file %s: it is saved to %s, but not unpacked: %v. Call again with unpack false, or with another path.", in.FileID, d.Dir.Join(name), err)}
+		return nil, &usageError{fmt.Sprintf("download file %s: it is saved to %s, but not unpacked: %v. Call again with unpack false, or with another path.", in.FileID, s.out.Path, err)}
 	}
 	entries := make([]entry, len(unpacked))
 	for i, e := range unpacked {

@@ -42,6 +42,8 @@ type Deps struct {
 	Connections int
 	// Backoff is the first wait after a download fails; 250 ms if 0.
 	Backoff time.Duration
+	// Log hears of downloads that end when their call has left; nil means nobody.
+	Log *slog.Logger
 	// CursorKey authenticates the cursors given to a caller. It must be the
 	// same after a restart, and differ between callers.
 	CursorKey func(context.Context) []byte

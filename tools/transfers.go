@@ -3,6 +3,8 @@ package tools
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,46 +13,54 @@ import (
 // maxTransfers is how many run at a time; more wait their turn.
 const maxTransfers = 4
 
+// keepFor is how long the outcome of a download waits for a call.
+const keepFor = time.Hour
+
 // transfers are the downloads under way. One outlives the call that started it,
 // because clients give up on a call long before a large file is there: the same
 // call again finds it running, or done.
 type transfers struct {
-	slots chan struct{}
+	log *slog.Logger
 
 	mu      sync.Mutex
-	running map[string]*job
+	jobs    map[string]*job
+	running int
+	queue   []*job // the next one first
 }
 
-func newTransfers() *transfers {
-	return &transfers{slots: make(chan struct{}, maxTransfers), running: map[string]*job{}}
+func newTransfers(log *slog.Logger) *transfers {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &transfers{log: log, jobs: map[string]*job{}}
 }
 
 // A job is one download, however many calls wait for it.
 type job struct {
 	cancel context.CancelFunc
+	turn   chan struct{} // closed when it may run
 	ended  chan struct{}
-	out    downloadOut // once ended
-	err    error
 
-	panicked any // once ended
-	queued   atomic.Bool
-	done     atomic.Int64
-	total    atomic.Int64 // -1 when not known
+	// Once ended.
+	saved    saved
+	err      error
+	panicked any
+
+	done  atomic.Int64
+	total atomic.Int64 // -1 when not known
 
 	// Guarded by transfers.mu.
 	waiting  int  // calls
 	detached bool // the last call has left it to run on
 	stopped  bool // nobody counts on it
+	over     bool // it ends in this instant
 	kept     bool // it ended while nobody waited, and the next call gets it
 }
-
-// keepFor is how long the outcome of a download waits for a call.
-const keepFor = time.Hour
 
 // run starts the job of this key, or joins it if it runs, and waits for it for
 // so long. It reports false if the job runs on. A call that is cancelled takes
 // the job with it, unless others count on it.
-func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do func(context.Context, *job) (downloadOut, error)) (*job, bool) {
+func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do func(context.Context, *job) (saved, error)) (*job, bool) {
 	j := t.join(ctx, key, do)
 	timeout := time.NewTimer(wait)
 	defer timeout.Stop()
@@ -60,28 +70,23 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 	for {
 		select {
 		case <-j.ended:
-			t.leave(j, false)
 			if j.panicked != nil {
 				panic(j.panicked) // where it is told like any other
 			}
 			tell.bytes(j.done.Load(), j.total.Load())
 			return j, true
 		case <-timeout.C:
-			select {
-			case <-j.ended:
-				continue // both at once: the outcome counts
-			default:
+			if t.detach(j) {
+				return j, false
 			}
-			t.leave(j, true)
-			return j, false
 		case <-ctx.Done():
-			if t.leave(j, false) {
+			if t.abandon(j) {
 				<-j.ended // it stops now, and then nothing of it is left open
 			}
 			return &job{err: context.Cause(ctx)}, true
 		case <-tick.C:
-			if j.queued.Load() {
-				tell.words(fmt.Sprintf("waiting for one of %d other downloads to end", maxTransfers))
+			if ahead, queued := t.ahead(j); queued {
+				tell.words(fmt.Sprintf("queued: %d downloads run, and %d more come before this one", maxTransfers, ahead))
 			} else {
 				tell.bytes(j.done.Load(), j.total.Load())
 			}
@@ -89,15 +94,16 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 	}
 }
 
-func (t *transfers) join(ctx context.Context, key string, do func(context.Context, *job) (downloadOut, error)) *job {
+// join finds the job of this key, or starts it.
+func (t *transfers) join(ctx context.Context, key string, do func(context.Context, *job) (saved, error)) *job {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for j := t.running[key]; j != nil; j = t.running[key] {
+	for j := t.jobs[key]; j != nil; j = t.jobs[key] {
 		if !j.stopped {
 			j.waiting++
 			j.detached = false
 			if j.kept {
-				delete(t.running, key)
+				delete(t.jobs, key)
 			}
 			return j
 		}
@@ -106,52 +112,98 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 		t.mu.Lock()
 	}
 	jobCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	j := &job{cancel: cancel, ended: make(chan struct{}), waiting: 1}
+	j := &job{cancel: cancel, turn: make(chan struct{}), ended: make(chan struct{}), waiting: 1}
 	j.total.Store(-1)
-	t.running[key] = j
+	t.jobs[key] = j
+	t.queue = append(t.queue, j)
+	t.admit()
 	go func() {
 		defer func() {
 			j.panicked = recover()
 			cancel()
-			t.mu.Lock()
-			if j.kept = j.detached && j.waiting == 0; j.kept {
-				time.AfterFunc(keepFor, func() { t.forget(key, j) })
-			} else {
-				delete(t.running, key)
-			}
-			t.mu.Unlock()
+			t.end(key, j)
 			close(j.ended)
 		}()
-		j.queued.Store(true)
 		select {
-		case t.slots <- struct{}{}:
-			defer func() { <-t.slots }()
+		case <-j.turn:
+			j.saved, j.err = do(jobCtx, j)
 		case <-jobCtx.Done():
 			j.err = context.Cause(jobCtx)
-			return
 		}
-		j.queued.Store(false)
-		j.out, j.err = do(jobCtx, j)
 	}()
 	return j
+}
+
+// admit lets run what there is room for. It is called with t.mu held.
+func (t *transfers) admit() {
+	for len(t.queue) > 0 && t.running < maxTransfers {
+		t.running++
+		close(t.queue[0].turn)
+		t.queue = t.queue[1:]
+	}
+}
+
+// ahead is how many jobs are queued before this one, if it is queued itself.
+func (t *transfers) ahead(j *job) (n int, queued bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n = slices.Index(t.queue, j)
+	return n, n >= 0
+}
+
+// end takes a job off the list, unless its outcome has to wait for a call.
+func (t *transfers) end(key string, j *job) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := slices.Index(t.queue, j); i >= 0 {
+		t.queue = slices.Delete(t.queue, i, i+1)
+	} else {
+		t.running--
+		t.admit()
+	}
+	j.over, j.kept = true, j.detached && j.waiting == 0
+	if !j.kept {
+		delete(t.jobs, key)
+		return
+	}
+	time.AfterFunc(keepFor, func() { t.forget(key, j) })
+	switch { // no call says so now
+	case j.panicked != nil:
+		t.log.Error("panic in a download whose call had left", "panic", j.panicked)
+	case j.err != nil:
+		t.log.Warn("a download failed whose call had left", "error", j.err)
+	default:
+		t.log.Info("a download is done whose call had left", "bytes", j.saved.out.Bytes)
+	}
 }
 
 // forget drops an outcome that nobody came for.
 func (t *transfers) forget(key string, j *job) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running[key] == j {
-		delete(t.running, key)
+	if t.jobs[key] == j {
+		delete(t.jobs, key)
 	}
 }
 
-// leave says that a call no longer waits, and reports whether that stopped the
-// job: nobody else waits, and nobody has left it to run on.
-func (t *transfers) leave(j *job, detach bool) (stopped bool) {
+// detach leaves the job to run on, unless it has just ended.
+func (t *transfers) detach(j *job) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if j.over {
+		return false
+	}
+	j.waiting--
+	j.detached = true
+	return true
+}
+
+// abandon leaves the job, and reports whether that stopped it: nobody else
+// waits, and nobody has left it to run on.
+func (t *transfers) abandon(j *job) (stopped bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	j.waiting--
-	j.detached = j.detached || detach
 	if j.waiting == 0 && !j.detached {
 		j.stopped = true
 		j.cancel()

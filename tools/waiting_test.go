@@ -3,6 +3,8 @@ package tools_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,16 +146,57 @@ func TestDownloadFile_that_is_called_again_just_after_a_cancellation(t *testing.
 func TestDownloadFile_queues_what_is_too_much_at_a_time(t *testing.T) {
 	b := newBench(t, sandbox.Config{Empty: true})
 	c := connect(t, b)
+	var mu sync.Mutex
+	told, last := map[string]bool{}, map[any]float64{}
+	c.OnNotification(func(n mcp.JSONRPCNotification) {
+		mu.Lock()
+		defer mu.Unlock()
+		message, _ := n.Params.AdditionalFields["message"].(string)
+		told[message] = true
+		token, number := n.Params.AdditionalFields["progressToken"], n.Params.AdditionalFields["progress"].(float64)
+		if number <= last[token] {
+			t.Errorf("%q has progress %g after %g", message, number, last[token])
+		}
+		last[token] = number
+	})
 	var wg sync.WaitGroup
-	for range 9 {
-		id := b.film(1<<20, 2<<20)
+	for i := range 9 {
+		id := b.film(2<<20, 2<<20)
 		wg.Go(func() {
-			if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q}`, id)); got.SHA256 != b.sandbox.SHA256(id) {
-				t.Errorf("%+v", got)
+			req := mcp.CallToolRequest{}
+			req.Params.Name, req.Params.Arguments = "download_file", map[string]any{"file_id": string(id)}
+			req.Params.Meta = &mcp.Meta{ProgressToken: fmt.Sprint(i)}
+			if got, err := c.CallTool(t.Context(), req); err != nil || !strings.Contains(text(got), b.sandbox.SHA256(id)) {
+				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
 	wg.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	for _, want := range []string{"queued: 4 downloads run, and 0 more come before this one", "queued: 4 downloads run, and 4 more come before this one"} {
+		if !told[want] {
+			t.Errorf("nobody was told %q, but %v", want, slices.Collect(maps.Keys(told)))
+		}
+	}
+}
+
+func TestDownloadFile_that_fails_when_its_call_has_left_is_logged(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	id := b.film(2<<20, 8<<20)
+	b.sandbox.Misbehave(id, sandbox.Fault{BytesPerSecond: 8 << 20, WrongChecksum: true})
+	c := connect(t, b)
+	if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q,"wait_seconds":0}`, id)); got.Status != "in_progress" {
+		t.Fatalf("%+v", got)
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for !strings.Contains(b.log.String(), "whose call had left") && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if got := b.log.String(); !strings.Contains(got, "a download failed whose call had left") || !strings.Contains(got, "CRC-64") {
+		t.Errorf("%s", got)
+	}
+	checkSecrets(t, b.log.String())
 }
 
 func TestDownloadFile_unpacks_speech(t *testing.T) {
@@ -172,4 +215,23 @@ func TestDownloadFile_unpacks_speech(t *testing.T) {
 		t.Errorf("%+v", plain)
 	}
 	failing(t, c, "download_file", `{"file_id":"1","unpack":"perhaps"}`)
+}
+
+func TestDownloadFile_unpacks_for_whoever_wants_it(t *testing.T) {
+	b := newBench(t, sandbox.Config{})
+	b.sandbox.Misbehave(sandbox.SeedSpeech, sandbox.Fault{BytesPerSecond: 40_000}) // long enough to be joined
+	c := connect(t, b)
+	var wg sync.WaitGroup
+	for _, unpack := range []bool{true, false, true, false} {
+		wg.Go(func() {
+			got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q,"unpack":%t}`, sandbox.SeedSpeech, unpack))
+			if len(got.Entries) > 0 != unpack {
+				t.Errorf("unpack %t: %+v", unpack, got.Entries)
+			}
+		})
+	}
+	wg.Wait()
+	if n := b.sandbox.Count("storage"); n != 1 {
+		t.Errorf("it was fetched %d times", n)
+	}
 }

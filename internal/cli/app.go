@@ -90,6 +90,7 @@ func (a *app) deps() (tools.Deps, error) {
 		LinkOnly:    cfg.ResourceMode == config.ModeURL,
 		MaxBytes:    int64(cfg.MaxDownload),
 		Connections: int(cfg.Connections),
+		Log:         a.log,
 		CursorKey: func(context.Context) []byte {
 			sum := sha256.Sum256([]byte("cursor\x00" + cfg.APIKey.Reveal()))
 			return sum[:]

@@ -33,15 +33,18 @@ func (b *bar) notice(n mcp.JSONRPCNotification) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	field := n.Params.AdditionalFields
+	total, ok := field["total"].(float64)
+	if !ok {
+		total = -1
+	}
 	if b.drawn == nil {
-		total, ok := field["total"].(float64)
-		if !ok {
-			total = -1
-		}
 		b.drawn = progressbar.NewOptions64(int64(total),
 			progressbar.OptionSetWriter(b.out), progressbar.OptionSetWidth(40), progressbar.OptionThrottle(0),
 			progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
 			progressbar.OptionShowDescriptionAtLineEnd())
+	}
+	if b.drawn.GetMax64() != int64(total) { // it is known by now
+		b.drawn.ChangeMax64(int64(total))
 	}
 	if message, ok := field["message"].(string); ok {
 		b.drawn.Describe(message)

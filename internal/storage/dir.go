@@ -50,6 +50,7 @@ type Dir struct {
 	root *os.Root // nil until it is needed
 
 	publishing sync.Mutex // where the file system has no links
+	unpacking  sync.Mutex
 }
 
 // NewDir names a directory without touching the disk.

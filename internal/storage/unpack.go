@@ -27,6 +27,8 @@ const maxEntries = 1000
 // refused before they are written. Files that are there already with the same
 // bytes stay; other bytes are [ErrExists].
 func (d *Dir) Unpack(ctx context.Context, name string, maxBytes int64) ([]Entry, error) {
+	d.unpacking.Lock() // two of the same would be in each other's way
+	defer d.unpacking.Unlock()
 	archive, err := d.Open(name)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,55 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// TestTransfers_lose_no_outcome ends jobs in the instant their call's time is
+// up: the call gets the outcome, or the next one does.
+func TestTransfers_lose_no_outcome(t *testing.T) {
+	failure := errors.New("as it happens")
+	running := newTransfers(nil)
+	for i := range 200 {
+		started := 0
+		do := func(context.Context, *job) (saved, error) {
+			started++
+			time.Sleep(time.Millisecond) // as long as the call waits
+			return saved{}, failure
+		}
+		wait := time.Duration(i%40) * 50 * time.Microsecond
+		j, ended := running.run(t.Context(), "key", wait, do)
+		if !ended {
+			j, ended = running.run(t.Context(), "key", time.Minute, do)
+		}
+		if !ended || !errors.Is(j.err, failure) || started != 1 {
+			t.Fatalf("after a wait of %v: ended %t, %v, started %d times", wait, ended, j.err, started)
+		}
+	}
+	if len(running.jobs) > 0 || running.running > 0 || len(running.queue) > 0 {
+		t.Errorf("left: %+v", running)
+	}
+}
+
+func TestTransfers_let_a_queued_call_go(t *testing.T) {
+	running := newTransfers(nil)
+	release := make(chan struct{})
+	hold := func(context.Context, *job) (saved, error) { <-release; return saved{}, nil }
+	for i := range maxTransfers {
+		if _, ended := running.run(t.Context(), string(rune('a'+i)), 0, hold); ended {
+			t.Fatal("it has ended")
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	j, _ := running.run(ctx, "queued", time.Minute, hold)
+	if !errors.Is(j.err, context.DeadlineExceeded) || len(running.queue) != 0 {
+		t.Errorf("%v, %d queued", j.err, len(running.queue))
+	}
+	close(release)
+	for i := range maxTransfers {
+		running.run(t.Context(), string(rune('a'+i)), time.Minute, hold)
+	}
+}
