@@ -2,30 +2,48 @@ package main_test
 
 import (
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
 )
 
-// besides runs ours and the peer's in turn, in random order, and reports the
-// median of each and their ratio: these figures mean something on a noisy
-// machine, where single times do not.
-func besides(b *testing.B, ours, peer func()) {
+// cost is what a run of some processes took.
+type cost struct{ wall, cpu time.Duration }
+
+// spent runs a command and returns what it took, with what it started.
+func spent(b *testing.B, cmd *exec.Cmd) cost {
 	b.Helper()
-	var took [2][]time.Duration
-	run := []func(){ours, peer}
+	started := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return cost{time.Since(started), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+}
+
+// besides runs ours and the peer's in turn, in random order, and returns the
+// median of each: on a noisy machine their ratio means something, where single
+// times do not.
+func besides(b *testing.B, ours, peer func() cost) (our, theirs cost) {
+	b.Helper()
+	var walls, cpus [2][]time.Duration
+	run := []func() cost{ours, peer}
+	for _, warm := range run {
+		warm()
+	}
 	for b.Loop() {
 		for _, i := range rand.Perm(2) {
-			started := time.Now()
-			run[i]()
-			took[i] = append(took[i], time.Since(started))
+			c := run[i]()
+			walls[i], cpus[i] = append(walls[i], c.wall), append(cpus[i], c.cpu)
 		}
 	}
-	for i := range took {
-		slices.Sort(took[i])
+	b.ReportMetric(0, "ns/op")
+	median := func(d []time.Duration) time.Duration {
+		slices.Sort(d)
+		return d[len(d)/2]
 	}
-	median := func(d []time.Duration) float64 { return float64(d[len(d)/2]) }
-	b.ReportMetric(median(took[0])/1e6, "ours-ms")
-	b.ReportMetric(median(took[1])/1e6, "peer-ms")
-	b.ReportMetric(median(took[0])/median(took[1]), "ours/peer")
+	our, theirs = cost{median(walls[0]), median(cpus[0])}, cost{median(walls[1]), median(cpus[1])}
+	b.ReportMetric(float64(our.wall.Milliseconds()), "ours-ms")
+	b.ReportMetric(float64(theirs.wall.Milliseconds()), "peer-ms")
+	return our, theirs
 }

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -227,7 +228,8 @@ func BenchmarkStart(b *testing.B) {
 	}
 	request := initialize + `{"jsonrpc":"2.0","id":1,"method":"tools/list"}` + "\n"
 	// listed starts a server and returns when tools/list is answered.
-	listed := func(path string) {
+	listed := func(path string) cost {
+		started := time.Now()
 		cmd := exec.Command(path)
 		cmd.Env = []string{"HOME=" + b.TempDir(), "MINIMAX_LOG_LEVEL=error", "MINIMAX_API_KEY=x"}
 		in, _ := cmd.StdinPipe()
@@ -241,9 +243,12 @@ func BenchmarkStart(b *testing.B) {
 				break
 			}
 		}
+		took := time.Since(started)
 		in.Close()
 		cmd.Process.Kill()
 		cmd.Wait()
+		return cost{wall: took}
 	}
-	besides(b, func() { listed(binary) }, func() { listed(bare) })
+	ours, peer := besides(b, func() cost { return listed(binary) }, func() cost { return listed(bare) })
+	b.ReportMetric(ours.wall.Seconds()/peer.wall.Seconds(), "ours/peer")
 }

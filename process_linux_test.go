@@ -40,25 +40,45 @@ func peak(t *testing.T, pid int) int {
 // allowance is what any work may take above an idle server, in MiB.
 const allowance = 25
 
-func TestMemory_stays_flat_while_a_file_streams(t *testing.T) {
-	if testing.Short() {
-		t.Skip("512 MiB are written")
-	}
-	s := startSandbox(t)
-	f := s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: 512 << 20})
-	dir := t.TempDir()
-	p := start(t, command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir)))
-	io.WriteString(p.in, initialize)
-	p.line(t, `"id":0`)
-	idle := peak(t, p.Process.Pid)
-	io.WriteString(p.in, toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)))
-	if got := p.line(t, `"id":1`); !strings.Contains(got, s.SHA256(f.ID)) {
-		t.Fatal(got)
-	}
-	if busy := peak(t, p.Process.Pid); busy-idle > allowance {
-		t.Errorf("%d MiB at the most, %d MiB idle", busy, idle)
-	} else {
-		t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
+func TestMemory_stays_flat_while_files_stream(t *testing.T) {
+	const MiB = 1 << 20
+	for name, tt := range map[string]struct {
+		size, rate int64 // bytes, bytes per second on each connection; 0 means as fast as can be
+		files      int
+	}{
+		"64 MiB":  {size: 64 * MiB, files: 1},
+		"512 MiB": {size: 512 * MiB, files: 1},
+		"4 GiB":   {size: 4096 * MiB, files: 1},
+		"four at a time, over eight connections each": {size: 48 * MiB, rate: 3 * MiB, files: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.size > 64*MiB && testing.Short() || tt.size > 512*MiB && os.Getenv("CI") == "" {
+				t.Skip(name + " are written; the gate does it")
+			}
+			s := startSandbox(t)
+			p := start(t, command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+t.TempDir())))
+			io.WriteString(p.in, initialize)
+			p.line(t, `"id":0`)
+			idle := peak(t, p.Process.Pid)
+			for i := range tt.files {
+				f := s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: tt.size})
+				s.Misbehave(f.ID, sandbox.Fault{BytesPerSecond: tt.rate})
+				io.WriteString(p.in, toolCall(i+1, "download_file", fmt.Sprintf(`{"file_id":%q,"wait_seconds":600}`, f.ID)))
+			}
+			for range tt.files {
+				if got := p.line(t, `"result":`); !strings.Contains(got, `"status":"done"`) {
+					t.Fatal(got)
+				}
+			}
+			if tt.rate > 0 && s.Count("storage") < 6*tt.files {
+				t.Errorf("%d requests for the bytes: it did not use many connections", s.Count("storage"))
+			}
+			if busy := peak(t, p.Process.Pid); busy-idle > allowance {
+				t.Errorf("%d MiB at the most, %d MiB idle", busy, idle)
+			} else {
+				t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
+			}
+		})
 	}
 }
 
@@ -126,23 +146,43 @@ func TestSignalsEndItCleanly(t *testing.T) {
 }
 
 // TestKilled kills a download with SIGKILL at random instants, and calls again
-// until it is there. Each kill costs at most the parts that were under way.
+// until it is there. Each kill costs at most the part that each connection had
+// under way.
 func TestKilled(t *testing.T) {
-	const size = 40 << 20
+	const (
+		part        = 4 << 20
+		size        = 96 << 20
+		rate        = 40 << 20
+		connections = 2
+		inFlight    = 1 << 20 // sent on a connection, and not received
+	)
 	s := startSandbox(t)
 	f := s.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: size})
-	s.Misbehave(f.ID, sandbox.Fault{BytesPerSecond: 24 << 20})
+	s.Misbehave(f.ID, sandbox.Fault{BytesPerSecond: rate})
 	dir := t.TempDir()
+	environ := append(against(s), "MINIMAX_MCP_BASE_PATH="+dir, fmt.Sprintf("MINIMAX_MAX_CONNECTIONS=%d", connections))
 	kills := 50
 	if testing.Short() {
 		kills = 5
 	}
 	final := filepath.Join(dir, "output_aigc-"+string(f.ID)+".mp4")
+	// held is how many bytes the journal vouches for.
+	held := func() (n int64) {
+		text, _ := os.ReadFile(filepath.Join(dir, "."+filepath.Base(final)+".journal"))
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, `{"part":`) && strings.HasSuffix(line, "}\n") {
+				n += part
+			}
+		}
+		return n
+	}
+	resumed := 0
 	for range kills {
-		p := start(t, command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir)))
+		before, sent := held(), s.Sent(f.ID)
+		p := start(t, command(t, environ))
 		io.WriteString(p.in, initialize+toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)))
 		p.line(t, `"id":0`)
-		time.Sleep(rand.N(150 * time.Millisecond)) // the instant is the point of this test
+		time.Sleep(rand.N(400 * time.Millisecond)) // the instant is the point of this test
 		p.Process.Kill()
 		p.Wait()
 		if names := finalFiles(t, dir); len(names) > 0 {
@@ -152,9 +192,20 @@ func TestKilled(t *testing.T) {
 			if err := os.Remove(final); err != nil { // it was there in time; once more
 				t.Fatal(err)
 			}
+			continue
+		}
+		if before > 0 {
+			resumed++
+		}
+		if lost := s.Sent(f.ID) - sent - (held() - before); lost > connections*(part+inFlight) {
+			t.Errorf("a kill cost %d bytes, and %d connections have parts of %d", lost, connections, part)
 		}
 	}
-	cmd := command(t, append(against(s), "MINIMAX_MCP_BASE_PATH="+dir))
+	if resumed < kills/4 {
+		t.Errorf("only %d of %d kills met a download that had gone on from an earlier one", resumed, kills)
+	}
+	s.Misbehave(f.ID)
+	cmd := command(t, environ)
 	cmd.Stdin = strings.NewReader(initialize + toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q}`, f.ID)))
 	output, err := cmd.Output()
 	if err != nil {

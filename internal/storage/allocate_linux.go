@@ -7,11 +7,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeBack lets the disk begin with bytes that are whole, so that less is left
-// to wait for at the end. It is a hint; its failure means nothing.
-func writeBack(f *os.File, off, n int64) {
-	const begin = 2 // SYNC_FILE_RANGE_WRITE: without waiting
-	_ = control(f, func(fd int) error { return unix.SyncFileRange(fd, off, n, begin) })
+// Flags of sync_file_range.
+const (
+	syncBegin = 2         // start to write, and don't wait
+	syncWhole = 1 | 2 | 4 // wait until all is written
+)
+
+// beginWriting lets the disk start on bytes that are whole, so that less is
+// left to wait for at the end. It is a hint; its failure means nothing.
+func beginWriting(f *os.File, off, n int64) {
+	_ = control(f, func(fd int) error { return unix.SyncFileRange(fd, off, n, syncBegin) })
+}
+
+// settle waits until bytes are written, and gives their memory back. An error
+// must not be lost: the system tells it once.
+func settle(f *os.File, off, n int64) error {
+	err := control(f, func(fd int) error {
+		if err := unix.SyncFileRange(fd, off, n, syncWhole); err != nil {
+			return err
+		}
+		_ = unix.Fadvise(fd, off, n, unix.FADV_DONTNEED) // a hint
+		return nil
+	})
+	if errors.Is(err, unix.EIO) || isFull(err) {
+		return err
+	}
+	return nil // it can't be done here
 }
 
 // allocate takes the room on the disk at once: writing is faster, and a disk

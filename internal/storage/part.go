@@ -28,6 +28,8 @@ type Part struct {
 	mu      sync.Mutex
 	held    journal
 	writing map[int64]*partSum // by part
+	leading int64              // parts that are whole from the first one on
+	settled int64              // parts of those that are on the disk
 }
 
 // partSum is the running checksum of a part that is being written.
@@ -90,7 +92,7 @@ func (p *Part) reset() error {
 		p.journal = nil
 	}
 	p.mu.Lock()
-	p.held, p.writing = journal{}, map[int64]*partSum{}
+	p.held, p.writing, p.leading, p.settled = journal{}, map[int64]*partSum{}, 0, 0
 	p.mu.Unlock()
 	if err := p.root.Remove(p.path(".journal")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -139,17 +141,39 @@ func (p *Part) account(part int64, chunk []byte, off, end int64) error {
 	if w.next < end {
 		return nil
 	}
+	return p.complete(part, w.sum)
+}
+
+// complete enters a part that is whole in the journal, and sees to it that it
+// gets to the disk.
+func (p *Part) complete(part int64, sum uint32) error {
 	if !p.sameFile(p.file, p.path(".part")) {
 		return ErrGone // rather now than after gigabytes
 	}
-	writeBack(p.file, part*p.held.header.PartSize, p.held.header.PartSize)
+	size := p.held.header.PartSize
+	beginWriting(p.file, part*size, size)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	delete(p.writing, part)
-	p.held.sums[part] = w.sum
-	_, err := p.journal.Write(journalLine(journalPart{part, w.sum}))
-	return err
+	p.held.sums[part] = sum
+	_, err := p.journal.Write(journalLine(journalPart{part, sum}))
+	for _, whole := p.held.sums[p.leading]; whole; _, whole = p.held.sums[p.leading] {
+		p.leading++
+	}
+	from := p.settled
+	p.settled = max(from, p.leading-cached/size)
+	n := p.settled - from
+	p.mu.Unlock()
+	if err != nil || n == 0 {
+		return err
+	}
+	return settle(p.file, from*size, n*size)
 }
+
+// cached is how many bytes of a large file stay in the system's memory while it
+// is written. With more, what is written last would push out what other
+// programs use, the end would wait for a slow disk to take it all, and each
+// byte would go to memory that the processor has not in its cache.
+const cached = 32 << 20
 
 // ReadAt reads back what was written.
 func (p *Part) ReadAt(b []byte, off int64) (int, error) { return p.file.ReadAt(b, off) }

@@ -32,6 +32,7 @@ func (r *run) present(ctx context.Context) (Result, bool) {
 func (r *run) begin(ctx context.Context) (*Object, error) {
 	description, heldSize, parts := r.sink.Held()
 	v, resuming := decodeVersion(description)
+	resuming = resuming && heldSize >= sharedSize
 	req := Request{}
 	if resuming {
 		r.version, r.plan = v, newPlan(v.Size, heldSize, parts)

@@ -73,6 +73,8 @@ func (c *crew) start(ctx context.Context, obj *Object) {
 	workCtx, w.stop = context.WithCancel(ctx)
 	c.workers = append(c.workers, w)
 	c.running++
+	c.buffers.grow()
+	c.shared.Store(c.running > 1)
 	c.wait.Go(func() {
 		defer w.stop()
 		err := c.work(workCtx, w)

@@ -12,6 +12,7 @@ import (
 // there is nothing to go on from.
 func (r *run) fetchSingle(ctx context.Context, obj *Object) error {
 	defer obj.Body.Close()
+	r.buffers.grow()
 	for {
 		done, most := r.done.Load(), int64(bufferSize)
 		if obj.Size >= 0 {
@@ -56,7 +57,7 @@ func (r *run) receive(ctx context.Context, body io.Reader, off, most int64) (n i
 		return 0, err
 	}
 	defer b.release()
-	got, readErr := fill(body, b.bytes[:min(most, bufferSize)])
+	got, readErr := fill(body, b.bytes[:min(most, r.piece())])
 	if got == 0 {
 		return 0, readErr
 	}
@@ -65,6 +66,18 @@ func (r *run) receive(ctx context.Context, body io.Reader, off, most int64) (n i
 		return 0, &storeError{err}
 	}
 	return int64(got), readErr
+}
+
+// piece is how much is received at a time: never more than a part, as what is
+// under way must not reach into what another connection is given.
+func (r *run) piece() int64 {
+	switch {
+	case r.single:
+		return bufferSize
+	case r.shared.Load():
+		return sharedSize
+	}
+	return min(bufferSize, r.plan.partSize)
 }
 
 // storeError is a failure of the sink, not of the connection.

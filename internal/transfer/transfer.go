@@ -85,7 +85,6 @@ type Result struct {
 }
 
 const (
-	spares      = 3           // buffers beyond one for each connection: what hashing may be behind
 	sniffLength = 3072        // what mimetype reads
 	maxWait     = time.Minute // of a Retry-After that is obeyed
 )
@@ -110,7 +109,7 @@ var errChanged = &restart{&Error{Kind: Broken, Err: errors.New("the object chang
 // in the sink.
 func Run(ctx context.Context, src Source, sink Sink, opts Options) (Result, error) {
 	opts.Connections = cmp.Or(opts.Connections, 8)
-	opts.PartSize = max(cmp.Or(opts.PartSize, 4<<20), bufferSize)
+	opts.PartSize = max(cmp.Or(opts.PartSize, 4<<20), sharedSize)
 	opts.MeasureEvery = cmp.Or(opts.MeasureEvery, 150*time.Millisecond)
 	opts.IdleTimeout = cmp.Or(opts.IdleTimeout, time.Minute)
 	opts.Tries = cmp.Or(opts.Tries, 6)
@@ -143,6 +142,7 @@ type run struct {
 	hasher  *hasher
 	buffers *pool
 	single  bool        // one connection, from the first byte to the last
+	shared  atomic.Bool // several connections share the link
 	copied  io.ReaderAt // may be the object already; nil if there is no such thing
 
 	stop context.CancelCauseFunc
@@ -156,7 +156,7 @@ type run struct {
 func runOnce(ctx context.Context, src Source, sink Sink, opts Options, patience *patience) (Result, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	r := &run{src: src, sink: sink, opts: opts, patience: patience, stop: stop, buffers: newPool(opts.Connections + spares)}
+	r := &run{src: src, sink: sink, opts: opts, patience: patience, stop: stop, buffers: newPool(opts.Connections)}
 	first, err := r.begin(ctx)
 	if err != nil {
 		return Result{}, err

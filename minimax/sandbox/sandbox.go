@@ -43,14 +43,15 @@ type Config struct {
 // A Server is a running sandbox: the API, and beside it the storage host that
 // download URLs point at, on a port of its own.
 type Server struct {
-	cfg     Config
-	api     *http.Server
-	storage *http.Server
-	apiURL  string
-	dataURL string
-	cert    []byte // PEM; nil without TLS
-	spool   string // directory of large uploads, made when the first one comes
-	stopped chan struct{}
+	cfg         Config
+	api         *http.Server
+	storage     *http.Server
+	apiURL      string
+	storageURL  string
+	storageAddr string
+	cert        []byte // PEM; nil without TLS
+	spool       string // directory of large uploads, made when the first one comes
+	stopped     chan struct{}
 
 	mu       sync.Mutex
 	files    map[minimax.ID]*file
@@ -120,7 +121,8 @@ func Start(cfg Config) (*Server, error) {
 		apiListener, dataListener = tls.NewListener(apiListener, settings), tls.NewListener(dataListener, settings)
 	}
 	s.apiURL = scheme + apiListener.Addr().String()
-	s.dataURL = cmp.Or(cfg.StorageURL, scheme+dataListener.Addr().String())
+	s.storageAddr = dataListener.Addr().String()
+	s.storageURL = cmp.Or(cfg.StorageURL, scheme+s.storageAddr)
 	if !cfg.Empty {
 		s.seed()
 	}
@@ -147,7 +149,10 @@ func listenLoopback(addr string) (net.Listener, error) {
 func (s *Server) URL() string { return s.apiURL }
 
 // StorageURL is the base of the download URLs.
-func (s *Server) StorageURL() string { return s.dataURL }
+func (s *Server) StorageURL() string { return s.storageURL }
+
+// StorageAddr is where the storage host listens, as HOST:PORT.
+func (s *Server) StorageAddr() string { return s.storageAddr }
 
 // Close stops serving, breaking what is under way, and removes stored uploads.
 func (s *Server) Close() error {

@@ -30,7 +30,7 @@ func (s *Server) downloadURL(f *file) string {
 	created := time.Unix(f.CreatedAt, 0).UTC().Format(time.DateOnly)
 	objectPath := strings.Join([]string{"/inference_output", strings.TrimSuffix(f.Purpose, "_generation"), created, string(f.ID), url.PathEscape(f.Filename)}, "/")
 	expires := strconv.FormatInt(s.cfg.Now().Add(s.cfg.URLLifetime).Unix(), 10)
-	return s.dataURL + objectPath + "?" + url.Values{
+	return s.storageURL + objectPath + "?" + url.Values{
 		"Expires":        {expires},
 		"OSSAccessKeyId": {accessKeyID},
 		"Signature":      {signature(http.MethodGet, objectPath, expires)},
