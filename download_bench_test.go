@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
@@ -9,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"context"
 
 	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/minimax/sandbox"
@@ -46,10 +45,7 @@ func BenchmarkDownload(b *testing.B) {
 			environ = append(environ, "URL="+downloadURL(b, s, f.ID))
 			// run gives a command an empty directory.
 			run := func(name string, args ...string) cost {
-				dir, err := os.MkdirTemp(b.TempDir(), "")
-				if err != nil {
-					b.Fatal(err)
-				}
+				dir := b.TempDir() // a new one each time
 				defer os.RemoveAll(dir)
 				cmd := exec.Command(name, args...)
 				cmd.Dir = dir
