@@ -3,6 +3,7 @@ package minimax
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,7 +22,8 @@ type BaseResp struct {
 const maxAnswer = 1 << 20
 
 // answer sends req, repeating it where that is safe, and decodes a small JSON
-// answer into T. A T that can tell that it is incomplete is asked.
+// answer into T. A T that can tell that it is incomplete, or of a task's
+// failure, is asked.
 func answer[T any](ctx context.Context, c *Client, req call) (T, error) {
 	var out T
 	err := c.repeat(ctx, req.once, func() error {
@@ -40,15 +42,24 @@ func answer[T any](ctx context.Context, c *Client, req call) (T, error) {
 		if err != nil {
 			return brokeOff(req.op, resp, err)
 		}
-		if err := check(req.op, resp, body); err != nil {
-			return err
+		refusal := check(req.op, resp, body)
+		var got T
+		decoding := json.Unmarshal(body, &got)
+		if ended, ok := any(got).(interface{ failed() (status, why string) }); ok && decoding == nil {
+			if status, why := ended.failed(); status != "" {
+				return taskFailure(req.op, resp, refusal, status, why)
+			}
 		}
-		if err := json.Unmarshal(body, &out); err != nil {
+		if refusal != nil {
+			return refusal
+		}
+		if err := decoding; err != nil {
 			return unusable(req.op, resp, fmt.Sprintf("its JSON does not fit (%v)", err))
 		}
-		if partial, ok := any(out).(interface{ lacks() string }); ok && partial.lacks() != "" {
+		if partial, ok := any(got).(interface{ lacks() string }); ok && partial.lacks() != "" {
 			return unusable(req.op, resp, "it lacks "+partial.lacks())
 		}
+		out = got
 		return nil
 	})
 	return out, err
@@ -123,6 +134,18 @@ func failure(op string, resp *http.Response) *Error {
 func refused(op string, resp *http.Response, base BaseResp) *Error {
 	e := failure(op, resp)
 	e.Code, e.Message = base.StatusCode, cleaned(resp.Request, base.StatusMsg)
+	return e
+}
+
+// taskFailure is an answer that tells of a task's failure, with or without a
+// base_resp that says why.
+func taskFailure(op string, resp *http.Response, refusal error, status, why string) *Error {
+	e, ok := errors.AsType[*Error](refusal)
+	if !ok {
+		e = failure(op, resp)
+		e.Message = cleaned(resp.Request, why)
+	}
+	e.Answer, e.Err = fmt.Sprintf("the task ended as %.40q", status), ErrTaskFailed
 	return e
 }
 

@@ -6,6 +6,7 @@
 package minimax
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -102,8 +103,8 @@ type call struct {
 // used up.
 func (c *Client) repeat(ctx context.Context, once bool, attempt func() error) error {
 	policy := backoff.NewExponentialBackOff()
-	policy.InitialInterval = orDefault(c.Retry.Initial, 300*time.Millisecond)
-	policy.MaxInterval = orDefault(c.Retry.Max, 8*time.Second)
+	policy.InitialInterval = cmp.Or(c.Retry.Initial, 300*time.Millisecond)
+	policy.MaxInterval = cmp.Or(c.Retry.Max, 8*time.Second)
 	policy.Multiplier = 2
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := attempt()
@@ -119,7 +120,7 @@ func (c *Client) repeat(ctx context.Context, once bool, attempt func() error) er
 			return struct{}{}, errors.Join(&backoff.RetryAfterError{Duration: apiErr.RetryAfter}, err)
 		}
 		return struct{}{}, err
-	}, backoff.WithBackOff(policy), backoff.WithMaxTries(orDefault(c.Retry.Tries, 4)),
+	}, backoff.WithBackOff(policy), backoff.WithMaxTries(cmp.Or(c.Retry.Tries, 4)),
 		backoff.WithMaxElapsedTime(giveUp),
 		backoff.WithNotify(func(err error, wait time.Duration) {
 			if c.Log != nil {
@@ -130,14 +131,6 @@ func (c *Client) repeat(ctx context.Context, once bool, attempt func() error) er
 		return apiErr
 	}
 	return err
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // neverSent reports a failure before the first byte of the request.

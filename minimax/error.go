@@ -17,6 +17,7 @@ var (
 	ErrRateLimited  = errors.New("too many requests")
 	ErrQuota        = errors.New("the account's balance or quota is used up")
 	ErrRefused      = errors.New("the content was refused")
+	ErrTaskFailed   = errors.New("the task failed")
 )
 
 // Error is a call that failed, whichever of the API's several ways of failing
@@ -45,11 +46,16 @@ func (e *Error) Error() string {
 	case errors.Is(e.Err, ErrNoKey):
 		b.WriteString(e.Err.Error())
 		return b.String()
-	case e.Code != 0:
-		fmt.Fprintf(&b, "%s answered status_code %d", e.Host, e.Code)
-		if known, ok := codes[e.Code]; ok {
-			fmt.Fprintf(&b, " (%s)", known.meaning)
+	case errors.Is(e.Err, ErrTaskFailed):
+		fmt.Fprintf(&b, "%s answered that %s", e.Host, e.Answer)
+		if e.Code != 0 {
+			b.WriteString(", " + e.code())
 		}
+		if e.Message != "" {
+			fmt.Fprintf(&b, ": %q", e.Message)
+		}
+	case e.Code != 0:
+		fmt.Fprintf(&b, "%s answered %s", e.Host, e.code())
 		if e.Message != "" {
 			fmt.Fprintf(&b, ": %q", e.Message)
 		}
@@ -77,6 +83,14 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (Trace-Id %s)", e.TraceID)
 	}
 	return b.String()
+}
+
+// code is the status code with its meaning.
+func (e *Error) code() string {
+	if known, ok := codes[e.Code]; ok {
+		return fmt.Sprintf("status_code %d (%s)", e.Code, known.meaning)
+	}
+	return fmt.Sprintf("status_code %d", e.Code)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -113,6 +127,9 @@ func (e *Error) kind() error {
 // Retryable reports whether the same call may succeed later without anything
 // being changed.
 func (e *Error) Retryable() bool {
+	if errors.Is(e.Err, ErrTaskFailed) { // its reason is not the query's
+		return false
+	}
 	if known, ok := codes[e.Code]; ok {
 		return known.retry
 	}

@@ -44,7 +44,9 @@ It holds a generated video (%s), an asynchronous speech result
   curl '%s/v1/files/retrieve' -G -H 'Authorization: Bearer %s' -d file_id=%s
 
 It takes files of any size, and misbehaves when told to, for one file or at one
-endpoint (list, retrieve, content, upload, delete); {} mends it:
+endpoint (list, retrieve, content, upload, delete, query_video, query_speech,
+query_template, query_video_v2), once or in an array of one after the other; {}
+mends it:
 
   curl -X POST %s/_sandbox/files -d '{"filename":"output_aigc.mp4","purpose":"video_generation","bytes":536870912}'
   curl -X PUT %s/_sandbox/files/%s/fault -d '{"cut_after":20000}'

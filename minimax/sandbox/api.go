@@ -327,6 +327,9 @@ func (s *Server) controlAdd(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, added)
 }
 
+// endpoints are those that can be told to misbehave.
+var endpoints = []string{"list", "retrieve", "content", "upload", "delete", "query_video", "query_speech", "query_template", "query_video_v2"}
+
 // controlFault sets the Fault of a file or an endpoint, or several in an array,
 // one after the other; {} mends it.
 func (s *Server) controlFault(w http.ResponseWriter, r *http.Request) {
@@ -347,7 +350,7 @@ func (s *Server) controlFault(w http.ResponseWriter, r *http.Request) {
 	}
 	endpoint, id := r.PathValue("endpoint"), minimax.ID(r.PathValue("file_id"))
 	switch {
-	case slices.Contains([]string{"list", "retrieve", "content", "upload", "delete"}, endpoint):
+	case slices.Contains(endpoints, endpoint):
 		s.MisbehaveAt(endpoint, faults...)
 	case id != "" && s.Has(id):
 		s.Misbehave(id, faults...)

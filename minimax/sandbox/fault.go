@@ -62,8 +62,9 @@ func FaultNames() []string {
 // is all zero, mends the file.
 func (s *Server) Misbehave(id minimax.ID, faults ...Fault) { s.setFaults("file "+string(id), faults) }
 
-// MisbehaveAt spoils one endpoint of the API for every file: "list",
-// "retrieve", "content", "upload", "delete".
+// MisbehaveAt spoils one endpoint of the API for every file or task: "list",
+// "retrieve", "content", "upload", "delete", "query_video", "query_speech",
+// "query_template" or "query_video_v2".
 func (s *Server) MisbehaveAt(endpoint string, faults ...Fault) {
 	s.setFaults("endpoint "+endpoint, faults)
 }

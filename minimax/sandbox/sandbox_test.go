@@ -252,17 +252,17 @@ func TestAsyncSpeechIsATar(t *testing.T) {
 func TestTasksGoThroughTheirStates(t *testing.T) {
 	s, clock := start(t)
 	for name, tt := range map[string]struct {
-		kind  sandbox.TaskKind
+		kind  minimax.TaskKind
 		fails bool
 		path  string
 		want  []string // after each step
 	}{
-		"video":         {sandbox.Video, false, "/v1/query/video_generation?task_id=", []string{`"file_id":"",`, "Queueing", "Processing", `"file_id":"` + sandbox.SeedVideo + `"`}},
-		"failed video":  {sandbox.Video, true, "/v1/query/video_generation?task_id=", []string{"Preparing", "Queueing", "Processing", `"status":"Fail"`}},
-		"speech":        {sandbox.Speech, false, "/v1/query/t2a_async_query_v2?task_id=", []string{`"file_id":` + sandbox.SeedVideo, `"status":"Success"`}},
-		"failed speech": {sandbox.Speech, true, "/v1/query/t2a_async_query_v2?task_id=", []string{"Processing", `"status":"Failed"`}},
-		"template":      {sandbox.VideoTemplate, false, "/v1/query/video_template_generation?task_id=", []string{"Preparing", "Processing", `"video_url":"http://`}},
-		"video 2":       {sandbox.VideoV2, false, "/v2/query/video_generation/", []string{"queued", "running", `"url":"http://`}},
+		"video":         {minimax.TaskVideo, false, "/v1/query/video_generation?task_id=", []string{`"file_id":"",`, "Queueing", "Processing", `"file_id":"` + sandbox.SeedVideo + `"`}},
+		"failed video":  {minimax.TaskVideo, true, "/v1/query/video_generation?task_id=", []string{"Preparing", "Queueing", "Processing", `"status":"Fail"`}},
+		"speech":        {minimax.TaskSpeech, false, "/v1/query/t2a_async_query_v2?task_id=", []string{`"file_id":` + sandbox.SeedVideo, `"status":"Success"`}},
+		"failed speech": {minimax.TaskSpeech, true, "/v1/query/t2a_async_query_v2?task_id=", []string{"Processing", `"status":"Failed"`}},
+		"template":      {minimax.TaskVideoTemplate, false, "/v1/query/video_template_generation?task_id=", []string{"Preparing", "Processing", `"video_url":"http://`}},
+		"video 2":       {minimax.TaskVideoV2, false, "/v2/query/video_generation/", []string{"queued", "running", `"url":"http://`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			id := s.AddTask(tt.kind, sandbox.SeedVideo, tt.fails)

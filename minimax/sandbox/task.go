@@ -14,34 +14,23 @@ import (
 // A task is a generation under way: it goes through its states by the clock
 // and then has a file.
 type task struct {
-	kind    TaskKind
+	kind    minimax.TaskKind
 	file    minimax.ID
 	started time.Time
 	fails   bool
 }
 
-// TaskKind says which endpoint knows a task.
-type TaskKind string
-
-// The kinds.
-const (
-	Video         TaskKind = "video"
-	Speech        TaskKind = "speech"
-	VideoTemplate TaskKind = "video_template"
-	VideoV2       TaskKind = "video_v2"
-)
-
 // states are those of each kind, in order, before the last one.
-var states = map[TaskKind][]string{
-	Video:         {"Preparing", "Queueing", "Processing"},
-	Speech:        {"Processing"},
-	VideoTemplate: {"Preparing", "Processing"},
-	VideoV2:       {"queued", "running"},
+var states = map[minimax.TaskKind][]string{
+	minimax.TaskVideo:         {"Preparing", "Queueing", "Processing"},
+	minimax.TaskSpeech:        {"Processing"},
+	minimax.TaskVideoTemplate: {"Preparing", "Processing"},
+	minimax.TaskVideoV2:       {"queued", "running"},
 }
 
 // AddTask starts a task that ends with the file, or in failure if fails is
 // set, after one Config.TaskStep per state.
-func (s *Server) AddTask(kind TaskKind, file minimax.ID, fails bool) minimax.ID {
+func (s *Server) AddTask(kind minimax.TaskKind, file minimax.ID, fails bool) minimax.ID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := s.nextID()
@@ -61,7 +50,7 @@ func (s *Server) state(t *task, done, failed string) (string, *file) {
 	return done, s.file(t.file)
 }
 
-func (s *Server) task(kind TaskKind, id string) *task {
+func (s *Server) task(kind minimax.TaskKind, id string) *task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.tasks[minimax.ID(id)]; t != nil && t.kind == kind {
@@ -72,7 +61,7 @@ func (s *Server) task(kind TaskKind, id string) *task {
 
 func (s *Server) queryVideo(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("task_id")
-	t := s.task(Video, id)
+	t := s.task(minimax.TaskVideo, id)
 	if t == nil {
 		s.fail(w, 2013, "invalid params, task_id not exist") // [INF]
 		return
@@ -92,7 +81,7 @@ func (s *Server) queryVideo(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) querySpeech(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("task_id")
-	t := s.task(Speech, id)
+	t := s.task(minimax.TaskSpeech, id)
 	if t == nil {
 		s.fail(w, 2013, "invalid params, task_id not exist")
 		return
@@ -105,7 +94,7 @@ func (s *Server) querySpeech(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) queryTemplate(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("task_id")
-	t := s.task(VideoTemplate, id)
+	t := s.task(minimax.TaskVideoTemplate, id)
 	if t == nil {
 		s.fail(w, 2013, "invalid params, task_id not exist")
 		return
@@ -120,7 +109,7 @@ func (s *Server) queryTemplate(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) queryVideoV2(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("task_id")
-	t := s.task(VideoV2, id)
+	t := s.task(minimax.TaskVideoV2, id)
 	if t == nil {
 		v2Error(w, http.StatusBadRequest, "invalid_request_error", "invalid params, task not found (2013)")
 		return
@@ -145,24 +134,24 @@ func v2Error(w http.ResponseWriter, status int, kind, message string) {
 
 // create starts a task whose outcome is a copy of a seed file. A prompt or
 // text that holds "fail" gives a task that fails.
-func (s *Server) create(r *http.Request, kind TaskKind, name, purpose string, media []byte) (task, file minimax.ID) {
+func (s *Server) create(r *http.Request, kind minimax.TaskKind, name, purpose string, media []byte) (task, file minimax.ID) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	made := s.Add(NewFile{Filename: name, Purpose: purpose, Content: media})
 	return s.AddTask(kind, made.ID, strings.Contains(string(body), "fail")), made.ID
 }
 
 func (s *Server) createVideo(w http.ResponseWriter, r *http.Request) {
-	id, _ := s.create(r, Video, "output_aigc.mp4", "video_generation", video)
+	id, _ := s.create(r, minimax.TaskVideo, "output_aigc.mp4", "video_generation", video)
 	writeJSON(w, map[string]any{"task_id": id, "base_resp": success})
 }
 
 func (s *Server) createVideoV2(w http.ResponseWriter, r *http.Request) {
-	id, _ := s.create(r, VideoV2, "output_aigc.mp4", "video_generation", video)
+	id, _ := s.create(r, minimax.TaskVideoV2, "output_aigc.mp4", "video_generation", video)
 	writeJSON(w, map[string]any{"task_id": id})
 }
 
 func (s *Server) createSpeech(w http.ResponseWriter, r *http.Request) {
-	id, file := s.create(r, Speech, "speech.tar", "t2a_async", speechTar())
+	id, file := s.create(r, minimax.TaskSpeech, "speech.tar", "t2a_async", speechTar())
 	writeJSON(w, map[string]any{
 		"task_id": json.Number(id), "task_token": "sandbox", "file_id": json.Number(file),
 		"usage_characters": 101, "base_resp": success,
