@@ -150,6 +150,9 @@ func (panicking) Retrieve(context.Context, minimax.ID) (*minimax.FileAnswer, err
 	panic("top secret")
 }
 func (panicking) Content(context.Context, minimax.ID) (*minimax.Content, error) { panic("top secret") }
+func (panicking) Task(context.Context, minimax.TaskKind, minimax.ID) (*minimax.Task, error) {
+	panic("top secret")
+}
 
 func TestAPanicBecomesAResultWithoutItsText(t *testing.T) {
 	b := newBench(t, sandbox.Config{})

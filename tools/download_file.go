@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -12,15 +13,36 @@ import (
 )
 
 type downloadIn struct {
-	FileID      minimax.ID `json:"file_id"`
-	Path        string     `json:"path"`
-	Unpack      *bool      `json:"unpack"`
-	WaitSeconds *int       `json:"wait_seconds"`
+	FileID      minimax.ID       `json:"file_id"`
+	TaskID      minimax.ID       `json:"task_id"`
+	Kind        minimax.TaskKind `json:"kind"`
+	Path        string           `json:"path"`
+	Unpack      *bool            `json:"unpack"`
+	WaitSeconds *int             `json:"wait_seconds"`
+}
+
+// subject is what is downloaded, in words.
+func (in downloadIn) subject() string {
+	if in.TaskID != "" {
+		return "task " + string(in.TaskID)
+	}
+	return "file " + string(in.FileID)
+}
+
+// check says what is wrong with the arguments together.
+func (in downloadIn) check() error {
+	switch {
+	case (in.FileID == "") == (in.TaskID == ""):
+		return &usageError{`download_file: pass either file_id or task_id. Pass {"file_id": "176844028768320"} for a file, or {"task_id": "176843862716480", "kind": "video"} for what a generation task makes.`}
+	case in.TaskID != "" && in.Kind == "":
+		return &usageError{"download_file: kind is missing, and task_id needs it. " + kindParam.Description + " It is one of " + strings.Join(kindParam.Enum, ", ") + "."}
+	}
+	return nil
 }
 
 type downloadOut struct {
 	Status         string   `json:"status" jsonschema:"done: the file is at path; in_progress: it is still coming, see next; link: nothing was saved, fetch uri"`
-	FileID         string   `json:"file_id"`
+	FileID         string   `json:"file_id" jsonschema:"empty where a task makes a URL and no file"`
 	Filename       string   `json:"filename"`
 	Path           string   `json:"path,omitempty" jsonschema:"absolute"`
 	URI            string   `json:"uri,omitempty"`
@@ -45,23 +67,24 @@ type entry struct {
 
 func downloadFile(d Deps) Tool {
 	description := "Download one MiniMax file to the local disk, verify it, and get its absolute path. " +
-		"Works for generated videos, asynchronous speech (a tar, which is unpacked) and uploads. An existing file is never replaced."
-	params := []Param{fileIDParam, {
+		"With task_id and kind instead of file_id it waits for the generation task and downloads what it makes. " +
+		"Asynchronous speech is a tar, which is unpacked. An existing file is never replaced."
+	fileID, taskID, kind := fileIDParam, taskIDParam, kindParam
+	fileID.Required, taskID.Required, kind.Required = false, false, false
+	fileID.Description += " Either this or task_id."
+	params := []Param{fileID, taskID, kind, {
 		Name:        "path",
 		Description: "Where to save it, relative to the download directory, such as trailers/take-1.mp4, or a directory, such as trailers/. Left out, the name is the file's own with its id.",
-	}}
-	params = append(params, Param{
+	}, {
 		Name: "unpack", Type: Bool, Default: true,
 		Description: "Whether to unpack a tar, which asynchronous speech comes in, beside itself.",
-	}, Param{
-		Name: "wait_seconds", Type: Integer, Min: 0, Max: maxWait, Default: defaultWait,
-		Description: "How long to wait. A download that takes longer goes on: the answer is in_progress, and the same call again waits for the rest.",
-	})
-	running := newTransfers(d.Log)
+	}, waitParam("How long to wait. A download that takes longer goes on: the answer is in_progress, and the same call again waits for the rest.")}
 	if d.LinkOnly {
-		description = "Get a temporary link to one MiniMax file; this server saves nothing to disk."
-		params = params[:1]
+		description = "Get a temporary link to one MiniMax file; this server saves nothing to disk. " +
+			"With task_id and kind instead of file_id it waits for the generation task first."
+		params = []Param{fileID, taskID, kind, waitParam("How long to wait for the task. If it takes longer, the answer is in_progress.")}
 	}
+	running, tasks := newTransfers(d.Log), newWatch(d)
 	return define(Tool{
 		Name:        "download_file",
 		Title:       "Download a file",
@@ -69,59 +92,103 @@ func downloadFile(d Deps) Tool {
 		Params:      params,
 		Hints:       Hints{ReadOnly: d.LinkOnly, Idempotent: true, OpenWorld: true},
 	}, func(ctx context.Context, in downloadIn) (downloadOut, error) {
-		out, err := download(ctx, d, running, in)
+		if err := in.check(); err != nil {
+			return downloadOut{}, err
+		}
+		do := func() (downloadOut, error) { return download(ctx, d, running, tasks, in) }
+		if d.LinkOnly {
+			do = func() (downloadOut, error) { return d.link(ctx, tasks, in) }
+		}
+		out, err := do()
 		if err != nil {
-			return downloadOut{}, retitle("download file "+string(in.FileID), err)
+			return downloadOut{}, retitle("download "+in.subject(), err)
 		}
 		return out, nil
 	})
 }
 
-// The bounds of wait_seconds. Clients give up after about 60 seconds.
-const (
-	defaultWait = 45
-	maxWait     = 600
-)
-
-func download(ctx context.Context, d Deps, running *transfers, in downloadIn) (downloadOut, error) {
-	if d.LinkOnly {
-		got, err := d.Files.Retrieve(ctx, in.FileID)
-		if err != nil {
-			return downloadOut{}, err
-		}
-		return d.linkTo(got.File)
-	}
+func download(ctx context.Context, d Deps, running *transfers, tasks *watch, in downloadIn) (downloadOut, error) {
 	asked, err := d.Dir.Resolve(in.Path, "\x00its own name")
 	if err != nil {
 		return downloadOut{}, &pathError{in.Path, d.Dir.Path(), err} // before anything is asked of the API
 	}
-	wait := defaultWait
-	if in.WaitSeconds != nil {
-		wait = *in.WaitSeconds
-	}
-	key := string(in.FileID) + "\x00" + asked
-	j, ended := running.run(ctx, key, time.Duration(wait)*time.Second, func(ctx context.Context, j *job) (saved, error) {
-		return save(ctx, d, in, j)
+	key := strings.Join([]string{string(in.FileID), string(in.Kind), string(in.TaskID), asked}, "\x00")
+	j, ended := running.run(ctx, key, patience(in.WaitSeconds), func(ctx context.Context, j *job) (saved, error) {
+		// A task may take long, and holds up no download meanwhile.
+		t, err := tasks.made(ctx, in, longest, func(status string) { j.note.Store(&status) })
+		if err != nil {
+			return saved{}, err
+		}
+		if err := running.turn(ctx, j); err != nil {
+			return saved{}, err
+		}
+		j.note.Store(nil)
+		it, err := d.find(ctx, in, t)
+		if err != nil {
+			return saved{}, err
+		}
+		return d.save(ctx, it, in.Path, j)
 	})
 	switch {
 	case !ended:
-		return downloadOut{
-			Status:     "in_progress",
-			FileID:     string(in.FileID),
-			BytesDone:  j.done.Load(),
-			BytesTotal: max(0, j.total.Load()),
-			Size:       "unknown",
-			VerifiedBy: []string{},
-			Next:       "call download_file again with the same arguments",
-		}, nil
+		out := inProgress(in)
+		out.BytesDone, out.BytesTotal = j.done.Load(), max(0, j.total.Load())
+		return out, nil
 	case j.err != nil:
 		return downloadOut{}, j.err
 	case j.kept && !j.saved.stands():
-		return download(ctx, d, running, in) // it was removed meanwhile
+		return download(ctx, d, running, tasks, in) // it was removed meanwhile
 	}
 	out := j.saved.out
 	out.Entries, err = d.unpack(ctx, in, j.saved)
 	return out, err
+}
+
+func inProgress(in downloadIn) downloadOut {
+	return downloadOut{
+		Status: "in_progress", FileID: string(in.FileID), Size: "unknown", VerifiedBy: []string{},
+		Next: "call download_file again with the same arguments",
+	}
+}
+
+// made waits for the task, if it is one that is asked for.
+func (w *watch) made(ctx context.Context, in downloadIn, most time.Duration, tell func(string)) (*minimax.Task, error) {
+	if in.TaskID == "" {
+		return nil, nil
+	}
+	t, err := w.wait(ctx, in.Kind, in.TaskID, most, tell)
+	if err == nil && !t.Done && most == longest {
+		err = &usageError{fmt.Sprintf("download %s: it has been %s for %s. Nothing was saved. Call wait_for_task to see whether it moves.", in.subject(), asData(t.Status), longest)}
+	}
+	return t, err
+}
+
+// find looks up what is asked for: a file, or what a task has made.
+func (d Deps) find(ctx context.Context, in downloadIn, t *minimax.Task) (item, error) {
+	if t != nil {
+		return d.itemMadeBy(ctx, t)
+	}
+	got, err := d.Files.Retrieve(ctx, in.FileID)
+	if err != nil {
+		return item{}, err
+	}
+	return d.itemOf(got.File), nil
+}
+
+// link is what download_file does where nothing is saved.
+func (d Deps) link(ctx context.Context, tasks *watch, in downloadIn) (downloadOut, error) {
+	t, err := tasks.made(ctx, in, patience(in.WaitSeconds), progressOf(ctx).words)
+	if err != nil {
+		return downloadOut{}, err
+	}
+	if t != nil && !t.Done {
+		return inProgress(in), nil
+	}
+	it, err := d.find(ctx, in, t)
+	if err != nil {
+		return downloadOut{}, err
+	}
+	return d.linkTo(it.file)
 }
 
 // linkTo is the answer of a server that saves nothing.
@@ -145,7 +212,7 @@ func (out downloadOut) link() (mcp.ResourceLink, bool) {
 	if out.URI == "" {
 		return mcp.ResourceLink{}, false
 	}
-	link := mcp.NewResourceLink(out.URI, out.Filename, "File "+out.FileID, out.MIMEType)
+	link := mcp.NewResourceLink(out.URI, out.Filename, strings.TrimSpace("File "+out.FileID), out.MIMEType)
 	if out.Status == "done" {
 		link.Name = filepath.Base(out.Path)
 		link.Size = &out.Bytes

@@ -72,8 +72,12 @@ func nextAfterAPI(e *minimax.Error) string {
 	case errors.Is(e, minimax.ErrNoKey):
 		return "Set MINIMAX_API_KEY, or MINIMAX_API_KEY_FILE, in the environment of this server (in the MCP client's configuration) and restart it. " +
 			"Keys are made at platform.minimax.io, or at platform.minimaxi.com for China, which also needs MINIMAX_REGION=cn."
+	case errors.Is(e, minimax.ErrTaskFailed):
+		return "Nothing was made. Start a new generation, changed as the reason asks. " + retryWont
 	case errors.Is(e, minimax.ErrUnauthorized):
 		return "The user has to check the key: " + regionAdvice(e.Host) + " " + retryWont
+	case errors.Is(e, minimax.ErrInvalid) && strings.Contains(e.Op, "task "):
+		return "Check task_id and kind: a task is known to its own kind only (" + strings.Join(taskKinds(), ", ") + "), to the account that started it, and for a limited time. " + retryWont
 	case e.HTTPStatus == http.StatusNotFound:
 		return fmt.Sprintf("Either there is no such file, or %s is not a MiniMax API: the user can check MINIMAX_API_HOST. %s", e.Host, retryWont)
 	case errors.Is(e, minimax.ErrNotFound):

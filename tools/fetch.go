@@ -31,25 +31,60 @@ func (s saved) stands() bool {
 	return err == nil && info.Size() == s.out.Bytes
 }
 
-// save fetches a file and puts it where it belongs.
-func save(ctx context.Context, d Deps, in downloadIn, j *job) (saved, error) {
-	got, err := d.Files.Retrieve(ctx, in.FileID)
-	if err != nil {
-		return saved{}, err
+// An item is what a download is to fetch.
+type item struct {
+	file  minimax.File // without an id where a task has a URL only
+	name  string       // where it goes, unless the caller knows better
+	owner string       // what an unfinished file is a copy of
+	again func(context.Context) (url string, err error)
+}
+
+// itemOf is a file of the account.
+func (d Deps) itemOf(f minimax.File) item {
+	return item{f, defaultName(f), string(f.ID), func(ctx context.Context) (string, error) {
+		got, err := d.Files.Retrieve(ctx, f.ID)
+		if err != nil {
+			return "", err
+		}
+		return got.File.DownloadURL, nil
+	}}
+}
+
+// itemMadeBy is what a task has made. Some kinds make no file of the account,
+// but a URL of a video; a new one is had by asking again.
+func (d Deps) itemMadeBy(ctx context.Context, t *minimax.Task) (item, error) {
+	if t.FileID != "" {
+		got, err := d.Files.Retrieve(ctx, t.FileID)
+		if err != nil {
+			return item{}, err
+		}
+		return d.itemOf(got.File), nil
 	}
-	name, err := d.Dir.Resolve(in.Path, defaultName(got.File))
+	f := minimax.File{Filename: "video.mp4", DownloadURL: t.URL}
+	return item{f, fmt.Sprintf("video-%s.mp4", t.ID), fmt.Sprintf("%s task %s", t.Kind, t.ID), func(ctx context.Context) (string, error) {
+		now, err := d.Files.Task(ctx, t.Kind, t.ID)
+		if err != nil {
+			return "", err
+		}
+		return now.URL, nil
+	}}, nil
+}
+
+// save fetches an item and puts it where it belongs.
+func (d Deps) save(ctx context.Context, it item, asked string, j *job) (saved, error) {
+	name, err := d.Dir.Resolve(asked, it.name)
 	if err != nil {
-		return saved{}, &pathError{in.Path, d.Dir.Path(), err}
+		return saved{}, &pathError{asked, d.Dir.Path(), err}
 	}
-	result, present, err := d.fetch(ctx, got.File, name, j)
+	result, present, err := d.fetch(ctx, it, name, j)
 	if err != nil {
 		return saved{}, &pathError{name, d.Dir.Path(), err}
 	}
 	path := d.Dir.Join(name)
 	return saved{name, downloadOut{
 		Status:         "done",
-		FileID:         string(got.File.ID),
-		Filename:       asData(got.File.Filename),
+		FileID:         string(it.file.ID),
+		Filename:       asData(it.file.Filename),
 		Path:           path,
 		URI:            fileURI(path),
 		Bytes:          result.Bytes,
@@ -68,7 +103,7 @@ func (d Deps) unpack(ctx context.Context, in downloadIn, s saved) ([]entry, erro
 	}
 	unpacked, err := d.Dir.Unpack(ctx, s.name, d.MaxBytes)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("download file %s: it is saved to %s, but not unpacked: %v. Call again with unpack false, or with another path.", in.FileID, s.out.Path, err)}
+		return nil, &usageError{fmt.Sprintf("download %s: it is saved to %s, but not unpacked: %v. Call again with unpack false, or with another path.", in.subject(), s.out.Path, err)}
 	}
 	entries := make([]entry, len(unpacked))
 	for i, e := range unpacked {
@@ -84,8 +119,8 @@ func (d Deps) unpack(ctx context.Context, in downloadIn, s saved) ([]entry, erro
 
 // fetch runs the transfer, and reports whether the same bytes were there
 // before.
-func (d Deps) fetch(ctx context.Context, f minimax.File, name string, j *job) (result transfer.Result, present bool, err error) {
-	part, err := d.Dir.Part(name, string(f.ID))
+func (d Deps) fetch(ctx context.Context, it item, name string, j *job) (result transfer.Result, present bool, err error) {
+	part, err := d.Dir.Part(name, it.owner)
 	if err != nil {
 		return result, false, err
 	}
@@ -96,8 +131,8 @@ func (d Deps) fetch(ctx context.Context, f minimax.File, name string, j *job) (r
 			there.Close()
 		}
 	}()
-	result, err = transfer.Run(ctx, d.source(f), part, transfer.Options{
-		Size: f.Bytes, MaxBytes: d.MaxBytes, Media: isMedia(f.Filename),
+	result, err = transfer.Run(ctx, d.source(it), part, transfer.Options{
+		Size: it.file.Bytes, MaxBytes: d.MaxBytes, Media: isMedia(it.file.Filename),
 		Connections: d.Connections, IdleTimeout: d.IdleTimeout, Backoff: d.Backoff,
 		Accept: func(size int64) (io.ReaderAt, error) {
 			has, exists, err := d.Dir.Size(name)
@@ -106,6 +141,9 @@ func (d Deps) fetch(ctx context.Context, f minimax.File, name string, j *job) (r
 				return nil, err
 			case size >= 0 && has != size:
 				return nil, storage.ErrExists // no need to fetch it to know
+			}
+			if there != nil {
+				there.Close() // of an attempt before
 			}
 			there, err = d.Dir.Open(name)
 			return there, err
@@ -135,14 +173,14 @@ func defaultName(f minimax.File) string {
 	return storage.AddSuffix(name, "-"+id)
 }
 
-// source is where a file's bytes come from: its download URL, or, for uploads
+// source is where an item's bytes come from: its download URL, or, for uploads
 // without one, the API itself.
-func (d Deps) source(f minimax.File) transfer.Source {
-	if f.DownloadURL == "" {
-		return contentSource{d, f.ID}
+func (d Deps) source(it item) transfer.Source {
+	if it.file.DownloadURL == "" {
+		return contentSource{d, it.file.ID}
 	}
 	var mu sync.Mutex
-	known, since := f.DownloadURL, time.Time{}
+	known, since := it.file.DownloadURL, time.Time{}
 	return transfer.URL{Client: d.Fetch, Locate: func(ctx context.Context, fresh bool) (string, error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -150,11 +188,11 @@ func (d Deps) source(f minimax.File) transfer.Source {
 		if !fresh || time.Since(since) < 2*time.Second {
 			return known, nil
 		}
-		got, err := d.Files.Retrieve(ctx, f.ID)
+		next, err := it.again(ctx)
 		if err != nil {
 			return "", err
 		}
-		known, since = got.File.DownloadURL, time.Now()
+		known, since = next, time.Now()
 		return known, nil
 	}}
 }

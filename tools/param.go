@@ -19,8 +19,9 @@ type Param struct {
 	Type        ParamType
 	Description string // names the tool that yields the value, where one does
 	Required    bool
-	Min, Max    int // of an integer
-	Default     any // told to clients; the function applies it
+	Min, Max    int      // of an integer
+	Enum        []string // of a string; nil means any
+	Default     any      // told to clients; the function applies it
 }
 
 // ParamType is what a param takes.
@@ -30,20 +31,21 @@ type ParamType int
 const (
 	String ParamType = iota
 	Integer
-	FileID // a string in the schema; an integer is taken too, and kept exact
-	Time   // a string in the schema; Unix seconds are taken as a number too
+	ID   // a string in the schema; an integer is taken too, and kept exact
+	Time // a string in the schema; Unix seconds are taken as a number too
 	Bool
 )
 
 // MarshalJSON is the param's JSON Schema.
 func (p Param) MarshalJSON() ([]byte, error) {
 	schema := struct {
-		Type        string `json:"type"`
-		Description string `json:"description"`
-		Minimum     *int   `json:"minimum,omitempty"`
-		Maximum     *int   `json:"maximum,omitempty"`
-		Default     any    `json:"default,omitempty"`
-	}{Type: "string", Description: p.Description, Default: p.Default}
+		Type        string   `json:"type"`
+		Description string   `json:"description"`
+		Minimum     *int     `json:"minimum,omitempty"`
+		Maximum     *int     `json:"maximum,omitempty"`
+		Enum        []string `json:"enum,omitempty"`
+		Default     any      `json:"default,omitempty"`
+	}{Type: "string", Description: p.Description, Enum: p.Enum, Default: p.Default}
 	switch p.Type {
 	case Integer:
 		schema.Type, schema.Minimum, schema.Maximum = "integer", &p.Min, &p.Max
@@ -155,7 +157,7 @@ func (p Param) readText(s string) (any, error) {
 		return nil, nil
 	}
 	switch p.Type {
-	case FileID:
+	case ID:
 		id, err := minimax.ParseID(s)
 		if err != nil {
 			return nil, fmt.Errorf("is not one MiniMax could have given: %w", err)
@@ -175,6 +177,9 @@ func (p Param) readText(s string) (any, error) {
 		}
 		return s == "true", nil
 	default:
+		if len(p.Enum) > 0 && !slices.Contains(p.Enum, s) {
+			return nil, fmt.Errorf("must be one of %s, not %q", strings.Join(p.Enum, ", "), truncate(s, 40))
+		}
 		return s, nil
 	}
 }
@@ -210,7 +215,10 @@ func (p Param) typeName() string {
 func (t Tool) example() string {
 	args := []string{}
 	for _, p := range t.Params {
-		if p.Required {
+		switch {
+		case p.Required && len(p.Enum) > 0:
+			args = append(args, fmt.Sprintf(`%q: %q`, p.Name, p.Enum[0]))
+		case p.Required:
 			args = append(args, fmt.Sprintf(`%q: "176844028768320"`, p.Name))
 		}
 	}

@@ -50,7 +50,7 @@ func insteadSave(d Deps) string {
 }
 
 var fileIDParam = Param{
-	Name: "file_id", Type: FileID, Required: true,
+	Name: "file_id", Type: ID, Required: true,
 	Description: "The file's id, as a string of digits: from list_files, or from the result of a finished generation task.",
 }
 

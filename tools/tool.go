@@ -27,6 +27,7 @@ type Files interface {
 	List(ctx context.Context, purpose string) iter.Seq2[minimax.File, error]
 	Retrieve(ctx context.Context, id minimax.ID) (*minimax.FileAnswer, error)
 	Content(ctx context.Context, id minimax.ID) (*minimax.Content, error)
+	Task(ctx context.Context, kind minimax.TaskKind, id minimax.ID) (*minimax.Task, error)
 }
 
 // Deps is what the tools work with.
@@ -42,6 +43,9 @@ type Deps struct {
 	Connections int
 	// Backoff is the first wait after a download fails; 250 ms if 0.
 	Backoff time.Duration
+	// PollEvery is the first pause between two looks at a task; 10 s, or 1 s for
+	// speech, if 0.
+	PollEvery time.Duration
 	// Log hears of downloads that end when their call has left; nil means nobody.
 	Log *slog.Logger
 	// CursorKey authenticates the cursors given to a caller. It must be the
@@ -52,7 +56,7 @@ type Deps struct {
 // All returns every tool, in the order of the chain. The definitions need no
 // working Deps, only the calls do.
 func All(d Deps) []Tool {
-	return []Tool{listFiles(d), retrieveFile(d), downloadFile(d)}
+	return []Tool{waitForTask(d), listFiles(d), retrieveFile(d), downloadFile(d)}
 }
 
 // A Tool is a definition, as data, and the function that does the work.

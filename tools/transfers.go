@@ -38,7 +38,6 @@ func newTransfers(log *slog.Logger) *transfers {
 // A job is one download, however many calls wait for it.
 type job struct {
 	cancel context.CancelFunc
-	turn   chan struct{} // closed when it may run
 	ended  chan struct{}
 
 	// Once ended.
@@ -46,15 +45,17 @@ type job struct {
 	err      error
 	panicked any
 
+	note  atomic.Pointer[string] // what it waits for, nil once bytes come
 	done  atomic.Int64
 	total atomic.Int64 // -1 when not known
 
 	// Guarded by transfers.mu.
-	waiting  int  // calls
-	detached bool // the last call has left it to run on
-	stopped  bool // nobody counts on it
-	over     bool // it ends in this instant
-	kept     bool // it ended while nobody waited, and the next call gets it
+	admitted chan struct{} // closed when it may run; nil before it asks
+	waiting  int           // calls
+	detached bool          // the last call has left it to run on
+	stopped  bool          // nobody counts on it
+	over     bool          // it ends in this instant
+	kept     bool          // it ended while nobody waited, and the next call gets it
 }
 
 // run starts the job of this key, or joins it if it runs, and waits for it for
@@ -87,6 +88,8 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 		case <-tick.C:
 			if ahead, queued := t.ahead(j); queued {
 				tell.words(fmt.Sprintf("queued: %d downloads run, and %d more come before this one", maxTransfers, ahead))
+			} else if note := j.note.Load(); note != nil {
+				tell.words(*note)
 			} else {
 				tell.bytes(j.done.Load(), j.total.Load())
 			}
@@ -112,11 +115,9 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 		t.mu.Lock()
 	}
 	jobCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	j := &job{cancel: cancel, turn: make(chan struct{}), ended: make(chan struct{}), waiting: 1}
+	j := &job{cancel: cancel, ended: make(chan struct{}), waiting: 1}
 	j.total.Store(-1)
 	t.jobs[key] = j
-	t.queue = append(t.queue, j)
-	t.admit()
 	go func() {
 		defer func() {
 			j.panicked = recover()
@@ -124,21 +125,31 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 			t.end(key, j)
 			close(j.ended)
 		}()
-		select {
-		case <-j.turn:
-			j.saved, j.err = do(jobCtx, j)
-		case <-jobCtx.Done():
-			j.err = context.Cause(jobCtx)
-		}
+		j.saved, j.err = do(jobCtx, j)
 	}()
 	return j
+}
+
+// turn waits until the job may run. It has its turn until it ends.
+func (t *transfers) turn(ctx context.Context, j *job) error {
+	t.mu.Lock()
+	j.admitted = make(chan struct{})
+	t.queue = append(t.queue, j)
+	t.admit()
+	t.mu.Unlock()
+	select {
+	case <-j.admitted:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // admit lets run what there is room for. It is called with t.mu held.
 func (t *transfers) admit() {
 	for len(t.queue) > 0 && t.running < maxTransfers {
 		t.running++
-		close(t.queue[0].turn)
+		close(t.queue[0].admitted)
 		t.queue = t.queue[1:]
 	}
 }
@@ -157,7 +168,7 @@ func (t *transfers) end(key string, j *job) {
 	defer t.mu.Unlock()
 	if i := slices.Index(t.queue, j); i >= 0 {
 		t.queue = slices.Delete(t.queue, i, i+1)
-	} else {
+	} else if j.admitted != nil {
 		t.running--
 		t.admit()
 	}

@@ -36,11 +36,25 @@ func TestTransfers_lose_no_outcome(t *testing.T) {
 func TestTransfers_let_a_queued_call_go(t *testing.T) {
 	running := newTransfers(nil)
 	release := make(chan struct{})
-	hold := func(context.Context, *job) (saved, error) { <-release; return saved{}, nil }
+	hold := func(ctx context.Context, j *job) (saved, error) {
+		err := running.turn(ctx, j)
+		if err == nil {
+			<-release
+		}
+		return saved{}, err
+	}
 	for i := range maxTransfers {
 		if _, ended := running.run(t.Context(), string(rune('a'+i)), 0, hold); ended {
 			t.Fatal("it has ended")
 		}
+	}
+	full := func() bool {
+		running.mu.Lock()
+		defer running.mu.Unlock()
+		return running.running == maxTransfers
+	}
+	for !full() {
+		time.Sleep(time.Millisecond)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()

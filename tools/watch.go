@@ -1,0 +1,82 @@
+package tools
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"minimax-files-mcp/minimax"
+)
+
+// How long a call waits. Clients give up after about 60 seconds of silence.
+const (
+	defaultWait = 45  // seconds
+	maxWait     = 600 // seconds
+
+	longest = 2 * time.Hour // that a task is waited for when no call waits
+)
+
+func waitParam(description string) Param {
+	return Param{Name: "wait_seconds", Type: Integer, Min: 0, Max: maxWait, Default: defaultWait, Description: description}
+}
+
+// patience is how long a call asked to wait, or the usual time.
+func patience(seconds *int) time.Duration {
+	if seconds == nil {
+		return defaultWait * time.Second
+	}
+	return time.Duration(*seconds) * time.Second
+}
+
+// A watch asks politely where tasks stand.
+type watch struct {
+	Deps
+	speech *rate.Limiter
+}
+
+// speechQueries is how many the API takes in a second [DOC: 10].
+const speechQueries = 8
+
+func newWatch(d Deps) *watch { return &watch{d, rate.NewLimiter(speechQueries, 1)} }
+
+// wait asks until the task is done, or for so long, and returns what was
+// answered last. tell hears it in words.
+func (w *watch) wait(ctx context.Context, kind minimax.TaskKind, id minimax.ID, most time.Duration, tell func(string)) (*minimax.Task, error) {
+	started := time.Now()
+	over := time.NewTimer(most)
+	defer over.Stop()
+	// A video takes minutes, and the documentation advises 10 s; speech is there
+	// sooner, and its limit is by the second.
+	pause, longestPause := 10*time.Second, 30*time.Second
+	if kind == minimax.TaskSpeech {
+		pause, longestPause = time.Second, 10*time.Second
+	}
+	for pause = cmp.Or(w.PollEvery, pause); ; pause = min(pause*3/2, longestPause) {
+		if kind == minimax.TaskSpeech {
+			if err := w.speech.Wait(ctx); err != nil {
+				return nil, context.Cause(ctx)
+			}
+		}
+		t, err := w.Files.Task(ctx, kind, id)
+		if err != nil || t.Done {
+			return t, err
+		}
+		next := time.NewTimer(pause)
+		tick := time.NewTicker(10 * progressEvery)
+		for waiting := true; waiting; {
+			tell(fmt.Sprintf("the task is %s, after %s", asData(t.Status), time.Since(started).Round(time.Second)))
+			select {
+			case <-tick.C:
+			case <-next.C:
+				waiting = false
+			case <-over.C:
+				return t, nil
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+	}
+}
