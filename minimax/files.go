@@ -374,10 +374,3 @@ func (c *Client) Delete(ctx context.Context, id ID, purpose string) error {
 	})
 	return err
 }
-
-// ListablePurposes are those the API is documented to list, sorted, with
-// t2a_async, which its text names and its enum does not. Generated videos
-// can't be listed.
-func ListablePurposes() []string {
-	return []string{"prompt_audio", "t2a_async", "t2a_async_input", "video_generation_input", "voice_clone"}
-}

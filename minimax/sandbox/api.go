@@ -9,7 +9,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,25 +16,6 @@ import (
 
 	"minimax-files-mcp/minimax"
 )
-
-// purposeRules are the operations each purpose is legal for [DOC], and what an
-// upload of it may be.
-var purposeRules = map[string]struct {
-	upload, list, remove bool
-	extensions           []string
-	maxBytes             int64
-}{
-	"voice_clone":            {upload: true, list: true, remove: true, extensions: []string{".mp3", ".m4a", ".wav"}, maxBytes: 20 << 20},
-	"prompt_audio":           {upload: true, list: true, remove: true, extensions: []string{".mp3", ".m4a", ".wav"}, maxBytes: 20 << 20},
-	"t2a_async_input":        {upload: true, list: true, remove: true, extensions: []string{".txt", ".zip"}},
-	"t2a_async":              {list: true, remove: true}, // the text says listable, the enum does not [INF]
-	"video_generation":       {remove: true},
-	"video_understanding":    {upload: true, extensions: []string{".mp4", ".avi", ".mov", ".mkv"}},
-	"video_generation_input": {upload: true, list: true, extensions: []string{".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".mp4", ".mov", ".wav", ".mp3"}, maxBytes: 50 << 20},
-}
-
-// maxUpload is the ceiling that old documentation states per file.
-const maxUpload = 512 << 20
 
 func (s *Server) apiRoutes() http.Handler {
 	mux := http.NewServeMux()
@@ -126,7 +106,7 @@ func (f *file) json() fileJSON {
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	purpose := r.URL.Query().Get("purpose")
-	if !purposeRules[purpose].list {
+	if p, _ := minimax.PurposeNamed(purpose); !p.List {
 		s.fail(w, 2013, "invalid params, invalid file purpose")
 		return
 	}
@@ -199,7 +179,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	refuse := func(message string) {
 		writeJSON(w, map[string]any{"file": nil, "base_resp": minimax.BaseResp{StatusCode: 2013, StatusMsg: message}})
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxUpload+1<<20)
+	r.Body = http.MaxBytesReader(w, r.Body, minimax.MaxUploadBytes+1<<20)
 	form, err := r.MultipartReader()
 	if err != nil {
 		refuse("invalid params")
@@ -217,18 +197,16 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 			value, _ := io.ReadAll(io.LimitReader(part, 100))
 			purpose = string(value)
 		case "file":
-			rule := purposeRules[purpose]
-			if !rule.upload {
+			if p, _ := minimax.PurposeNamed(purpose); !p.Upload {
 				refuse("invalid params, invalid file purpose")
 				return
 			}
-			ext := strings.ToLower(path.Ext(part.FileName()))
 			object, err := s.spoolUpload(part)
 			if err != nil {
 				refuse("invalid params")
 				return
 			}
-			if !slices.Contains(rule.extensions, ext) || rule.maxBytes > 0 && object.size > rule.maxBytes {
+			if minimax.CheckUpload(purpose, part.FileName(), object.size) != nil {
 				object.close()
 				if purpose == "video_generation_input" { // [DOC] for this purpose only
 					w.WriteHeader(http.StatusBadRequest)
@@ -280,7 +258,7 @@ func (s *Server) remove(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, 2013, "invalid params")
 		return
 	}
-	if !purposeRules[body.Purpose].remove {
+	if p, _ := minimax.PurposeNamed(body.Purpose); !p.Delete {
 		s.fail(w, 2013, "invalid params, invalid file purpose")
 		return
 	}
