@@ -35,6 +35,9 @@ type Config struct {
 	GroupID      string     `env:"MINIMAX_GROUP_ID" doc:"The GroupId that old accounts must send." example:"1782658868262748467"`
 	APIQuery     Query      `env:"MINIMAX_API_QUERY" secret:"true" doc:"Query parameters added to every API call, as some resellers want." example:"channel_id=7&task=files"`
 	BasePath     string     `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user, or minimax-files in the temporary directory where there is no home." example:"~/Movies"`
+	UploadPath   string     `env:"MINIMAX_MCP_UPLOAD_PATH" doc:"The directory that uploads come from, and never from outside of it. Default: MINIMAX_MCP_BASE_PATH." example:"~/Music"`
+	ReadOnly     bool       `env:"MINIMAX_READ_ONLY" doc:"With true, the tools that change the account, upload_file and delete_file, are not there." example:"true"`
+	Tools        []string   `env:"MINIMAX_TOOLS" doc:"The tools to offer, by name; the others are not there. Default: all." example:"list_files,download_file"`
 	ResourceMode Mode       `env:"MINIMAX_API_RESOURCE_MODE" envDefault:"local" doc:"What download_file does: local saves the file, url answers with its download URL." example:"url"`
 	MaxDownload  ByteSize   `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
 	Connections  Count      `env:"MINIMAX_MAX_CONNECTIONS" envDefault:"8" doc:"How many connections one download may use. More than one is opened only while that raises the speed." example:"1"`
@@ -185,8 +188,11 @@ func wrong(vars map[string]string, err error) error {
 	if parse, ok := errors.AsType[env.ParseError](err); ok {
 		if s, ok := settingOf(parse.Name); ok {
 			cause := parse.Err.Error()
-			if parse.Name == "LogLevel" {
-				cause = "it must be debug, info, warn or error" // slog's own text repeats the value
+			switch parse.Name { // whose own texts repeat the value, or speak Go
+			case "LogLevel":
+				cause = "it must be debug, info, warn or error"
+			case "ReadOnly":
+				cause = "it must be true or false"
 			}
 			return s.wrong(vars[s.Name], cause)
 		}
@@ -260,18 +266,27 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 			c.BasePath = filepath.Join(home, "Downloads", "MiniMax")
 		}
 	}
-	given := c.BasePath
-	c.BasePath = expand(c.BasePath, home)
-	if abs, err := filepath.Abs(c.BasePath); err == nil {
-		c.BasePath = abs
+	if c.UploadPath == "" {
+		c.UploadPath = c.BasePath
 	}
-	if unfilled.MatchString(vars["MINIMAX_MCP_BASE_PATH"]) {
-		complain("BasePath", given, "variables in it are not filled in, as no shell reads it; ~ is the home directory")
-	} else if info, err := os.Stat(c.BasePath); err == nil && !info.IsDir() {
-		complain("BasePath", given, "it is not a directory")
+	for field, path := range map[string]*string{"BasePath": &c.BasePath, "UploadPath": &c.UploadPath} {
+		s, _ := settingOf(field)
+		given := *path
+		*path = expand(given, home)
+		if abs, err := filepath.Abs(*path); err == nil {
+			*path = abs
+		}
+		if unfilled.MatchString(vars[s.Name]) {
+			complain(field, given, "variables in it are not filled in, as no shell reads it; ~ is the home directory")
+		} else if info, err := os.Stat(*path); err == nil && !info.IsDir() && (field == "BasePath" || vars[s.Name] != "") {
+			complain(field, given, "it is not a directory")
+		}
 	}
 	if c.LogFile != "" {
 		c.LogFile = expand(c.LogFile, home)
+	}
+	for i := range c.Tools {
+		c.Tools[i] = strings.TrimSpace(c.Tools[i])
 	}
 	return problems
 }

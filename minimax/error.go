@@ -124,6 +124,12 @@ func (e *Error) kind() error {
 	return nil
 }
 
+// Refused reports an answer that says no, so that nothing was done: a base_resp
+// with a status code, or an HTTP status that blames the request.
+func (e *Error) Refused() bool {
+	return e.Code != 0 && !e.Retryable() || e.HTTPStatus >= 400 && e.HTTPStatus < 500 && e.HTTPStatus != http.StatusRequestTimeout
+}
+
 // Retryable reports whether the same call may succeed later without anything
 // being changed.
 func (e *Error) Retryable() bool {

@@ -154,6 +154,10 @@ func (panicking) Task(context.Context, minimax.TaskKind, minimax.ID) (*minimax.T
 	panic("top secret")
 }
 
+func (panicking) Upload(context.Context, minimax.Upload) (*minimax.FileAnswer, error) {
+	panic("top secret")
+}
+
 func TestAPanicBecomesAResultWithoutItsText(t *testing.T) {
 	b := newBench(t, sandbox.Config{})
 	b.deps.Files = panicking{}

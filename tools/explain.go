@@ -49,6 +49,12 @@ func next(err error) string {
 		move *transfer.Error
 		path *pathError
 	)
+	if own, ok := errors.AsType[interface {
+		error
+		next() string
+	}](err); ok {
+		return own.next()
+	}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "The call was cancelled; there is no half-file under the final name."

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -21,6 +22,7 @@ type Param struct {
 	Required    bool
 	Min, Max    int      // of an integer
 	Enum        []string // of a string; nil means any
+	Example     string   // of a required string
 	Default     any      // told to clients; the function applies it
 }
 
@@ -219,7 +221,7 @@ func (t Tool) example() string {
 		case p.Required && len(p.Enum) > 0:
 			args = append(args, fmt.Sprintf(`%q: %q`, p.Name, p.Enum[0]))
 		case p.Required:
-			args = append(args, fmt.Sprintf(`%q: "176844028768320"`, p.Name))
+			args = append(args, fmt.Sprintf(`%q: %q`, p.Name, cmp.Or(p.Example, "176844028768320")))
 		}
 	}
 	return "{" + strings.Join(args, ", ") + "}"

@@ -62,7 +62,7 @@ func newBench(t *testing.T, cfg sandbox.Config) *bench {
 		dir.Close()
 	})
 	b.deps = tools.Deps{
-		Files: b.api, Fetch: fetch, Dir: dir, Backoff: time.Millisecond, Log: b.logger,
+		Files: b.api, Fetch: fetch, Dir: dir, Uploads: dir, Backoff: time.Millisecond, Log: b.logger,
 		CursorKey: func(context.Context) []byte { return []byte("cursor key") },
 	}
 	return b

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestSurface(t *testing.T) {
-	for name, deps := range map[string]tools.Deps{"local": {}, "url": {LinkOnly: true}} {
+	for name, deps := range map[string]tools.Deps{"local": {}, "url": {LinkOnly: true}, "read_only": {ReadOnly: true}} {
 		t.Run(name, func(t *testing.T) {
 			golden := filepath.Join("testdata", "tools_"+name+".json")
 			definitions := []mcp.Tool{}
@@ -142,7 +142,7 @@ func TestSurface_over_every_transport(t *testing.T) {
 		for _, tool := range list.Tools {
 			names = append(names, tool.Name)
 		}
-		if want := []string{"download_file", "list_files", "retrieve_file", "wait_for_task"}; !slices.Equal(names, want) {
+		if want := []string{"download_file", "list_files", "retrieve_file", "upload_file", "wait_for_task"}; !slices.Equal(names, want) {
 			t.Errorf("%v, want %v", names, want)
 		}
 	})

@@ -28,13 +28,16 @@ type Files interface {
 	Retrieve(ctx context.Context, id minimax.ID) (*minimax.FileAnswer, error)
 	Content(ctx context.Context, id minimax.ID) (*minimax.Content, error)
 	Task(ctx context.Context, kind minimax.TaskKind, id minimax.ID) (*minimax.Task, error)
+	Upload(ctx context.Context, up minimax.Upload) (*minimax.FileAnswer, error)
 }
 
 // Deps is what the tools work with.
 type Deps struct {
 	Files    Files
 	Fetch    *transfer.Client
-	Dir      *storage.Dir
+	Dir      *storage.Dir // of downloads
+	Uploads  *storage.Dir
+	ReadOnly bool  // the tools that change the account are not there
 	LinkOnly bool  // download_file answers with a link and saves nothing
 	MaxBytes int64 // of a download; 0 means no bound
 	// IdleTimeout is how long a download may go without a byte; 60 s if 0.
@@ -56,7 +59,11 @@ type Deps struct {
 // All returns every tool, in the order of the chain. The definitions need no
 // working Deps, only the calls do.
 func All(d Deps) []Tool {
-	return []Tool{waitForTask(d), listFiles(d), retrieveFile(d), downloadFile(d)}
+	all := []Tool{waitForTask(d), listFiles(d), retrieveFile(d), downloadFile(d)}
+	if !d.ReadOnly {
+		all = append(all, uploadFile(d))
+	}
+	return all
 }
 
 // A Tool is a definition, as data, and the function that does the work.

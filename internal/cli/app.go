@@ -53,13 +53,37 @@ func (p *program) build(cfg config.Config) (*app, error) {
 		a.close()
 		return nil, err
 	}
-	a.tools = tools.All(deps)
+	if a.tools, err = picked(tools.All(deps), cfg.Tools); err != nil {
+		a.close()
+		return nil, err
+	}
 	a.server = server.NewMCPServer(name, version(),
 		server.WithTitle("MiniMax files"),
 		server.WithToolCapabilities(false),
 		server.WithInstructions(a.instructions()))
 	tools.Register(a.server, log, a.tools)
 	return a, nil
+}
+
+// picked are the tools of these names, all of them where none is named.
+func picked(all []tools.Tool, names []string) ([]tools.Tool, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []tools.Tool
+	known := make([]string, len(all))
+	for i, t := range all {
+		known[i] = t.Name
+		if slices.Contains(names, t.Name) {
+			chosen = append(chosen, t)
+		}
+	}
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			return nil, usageError{config.Wrong("MINIMAX_TOOLS", strings.Join(names, ","), fmt.Sprintf("there is no tool %q; the tools are %s", n, strings.Join(known, ", ")))}
+		}
+	}
+	return chosen, nil
 }
 
 // useSandbox points the settings at a sandbox.
@@ -76,6 +100,13 @@ func (a *app) deps() (tools.Deps, error) {
 		return tools.Deps{}, err
 	}
 	a.closers = append(a.closers, dir.Close)
+	uploads := dir
+	if cfg.UploadPath != cfg.BasePath {
+		if uploads, err = storage.NewDir(cfg.UploadPath); err != nil {
+			return tools.Deps{}, err
+		}
+		a.closers = append(a.closers, uploads.Close)
+	}
 	return tools.Deps{
 		Files: &minimax.Client{
 			BaseURL:   string(cfg.APIHost),
@@ -87,6 +118,8 @@ func (a *app) deps() (tools.Deps, error) {
 		},
 		Fetch:       transfer.NewClient(cfg.APIHost.IsLoopback()),
 		Dir:         dir,
+		Uploads:     uploads,
+		ReadOnly:    cfg.ReadOnly,
 		LinkOnly:    cfg.ResourceMode == config.ModeURL,
 		MaxBytes:    int64(cfg.MaxDownload),
 		Connections: int(cfg.Connections),

@@ -33,6 +33,7 @@ type program struct {
 	stderr  io.Writer
 
 	sandbox  bool
+	readOnly bool
 	logLevel string
 }
 
@@ -104,6 +105,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().BoolVar(&p.sandbox, "sandbox", false, "use an embedded stand-in for MiniMax: no key, no network")
+	root.PersistentFlags().BoolVar(&p.readOnly, "read-only", false, "leave out the tools that change the account (before MINIMAX_READ_ONLY)")
 	root.PersistentFlags().StringVar(&p.logLevel, "log-level", "", "debug, info, warn or error (before MINIMAX_LOG_LEVEL)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(p.demoCommand(), p.downloadCommand(), p.callCommand(), p.toolsCommand(), p.sandboxCommand())
@@ -125,6 +127,9 @@ func (p *program) config() (config.Config, error) {
 			return config.Config{}, usageError{fmt.Errorf("--log-level is %q: it must be debug, info, warn or error", p.logLevel)}
 		}
 		environ = append(slices.Clip(environ), "MINIMAX_LOG_LEVEL="+p.logLevel)
+	}
+	if p.readOnly {
+		environ = append(slices.Clip(environ), "MINIMAX_READ_ONLY=true")
 	}
 	cfg, err := config.Load(environ)
 	if err != nil {

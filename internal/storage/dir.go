@@ -189,6 +189,35 @@ func (d *Dir) Open(name string) (*os.File, error) {
 	return f, translate(err)
 }
 
+// ErrNotAFile is that of a name which is a directory, a device or a pipe.
+var ErrNotAFile = errors.New("it is not a file")
+
+// Source opens a regular file to be read from start to end, and returns its
+// size in bytes. The caller closes it.
+func (d *Dir) Source(name string) (*os.File, int64, error) {
+	if _, err := os.Stat(d.path); err != nil { // it is not made for this
+		return nil, 0, translate(err)
+	}
+	root, err := d.open()
+	if err != nil {
+		return nil, 0, err
+	}
+	// A pipe must not make it wait for a writer.
+	f, err := root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, 0, translate(err)
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = ErrNotAFile
+	}
+	if err != nil {
+		f.Close()
+		return nil, 0, translate(err)
+	}
+	return f, info.Size(), nil
+}
+
 // SHA256 reads a file and returns the digest in hex.
 func (d *Dir) SHA256(ctx context.Context, name string) (string, error) {
 	f, err := d.Open(name)

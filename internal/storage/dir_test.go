@@ -380,6 +380,34 @@ func TestDir_Resolve(t *testing.T) {
 	}
 }
 
+func TestDir_Source(t *testing.T) {
+	d := newDir(t)
+	if err := put(t, d, "sub/voice.mp3", "la la"); err != nil {
+		t.Fatal(err)
+	}
+	f, size, err := d.Source("sub/voice.mp3")
+	if err != nil || size != 5 {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	f.Close()
+	outside := filepath.Join(t.TempDir(), "secret")
+	for _, err := range []error{os.WriteFile(outside, []byte("x"), 0o600), os.Symlink(outside, d.Join("link.mp3"))} {
+		if err != nil {
+			t.Skip(err)
+		}
+	}
+	if err := makePipe(d.Join("pipe.mp3")); err != nil {
+		t.Skip(err)
+	}
+	for name, want := range map[string]error{
+		"sub": storage.ErrNotAFile, "pipe.mp3": storage.ErrNotAFile, "link.mp3": storage.ErrOutside, "../secret": storage.ErrOutside, "none.mp3": fs.ErrNotExist,
+	} {
+		if f, _, err := d.Source(name); !errors.Is(err, want) {
+			t.Errorf("%s: %v, %v; want %v", name, f, err, want)
+		}
+	}
+}
+
 func TestDir_links_lead_nowhere(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("making symbolic links needs a privilege on Windows")

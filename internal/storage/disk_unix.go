@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// nonblock opens a pipe without waiting for its other end.
+const nonblock = unix.O_NONBLOCK
+
 // lock takes the file for this process alone, or fails at once. The system
 // lets go of it when the file is closed, however the process ends.
 func lock(f *os.File) error {

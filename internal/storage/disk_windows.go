@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// nonblock has no use here.
+const nonblock = 0
+
 // lock takes the file for this process alone, or fails at once. The system
 // lets go of it when the file is closed, however the process ends.
 func lock(f *os.File) error {

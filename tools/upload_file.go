@@ -1,0 +1,138 @@
+package tools
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"minimax-files-mcp/internal/storage"
+	"minimax-files-mcp/minimax"
+)
+
+type uploadIn struct {
+	Path      string `json:"path"`
+	Purpose   string `json:"purpose"`
+	Filename  string `json:"filename"`
+	Unchecked bool   `json:"unchecked"`
+}
+
+type uploadOut struct {
+	File   record `json:"file"`
+	SHA256 string `json:"sha256" jsonschema:"of what was sent"`
+	URI    string `json:"uri,omitempty" jsonschema:"how other MiniMax calls refer to the file, for purposes that are used so"`
+}
+
+func uploadFile(d Deps) Tool {
+	purposes := minimax.PurposesFor(func(p minimax.Purpose) bool { return p.Upload })
+	return define(Tool{
+		Name:  "upload_file",
+		Title: "Upload a file",
+		Description: "Upload a local file to MiniMax for a purpose and get its record with the file_id. " +
+			"Extension and size are checked first. It is never sent twice by itself.",
+		Params: []Param{{
+			Name: "path", Required: true, Example: "voice.mp3",
+			Description: "The file, relative to the upload directory, or absolute within it.",
+		}, {
+			Name: "purpose", Required: true, Example: "voice_clone",
+			Description: "What it is for: " + strings.Join(purposes, ", ") + ".",
+		}, {
+			Name:        "filename",
+			Description: "The name to store it under. Left out, its own.",
+		}, {
+			Name: "unchecked", Type: Bool, Default: false,
+			Description: "Whether to send it even if the documented rules of the purpose do not allow it, or no such purpose is known.",
+		}},
+		Hints: Hints{OpenWorld: true},
+	}, func(ctx context.Context, in uploadIn) (uploadOut, error) {
+		out, err := upload(ctx, d, in)
+		if _, titled := errors.AsType[*uploadError](err); err != nil && !titled {
+			err = fmt.Errorf("upload %q: %w", truncate(storage.Visible(in.Path), 200), err)
+		}
+		return out, err
+	})
+}
+
+func upload(ctx context.Context, d Deps, in uploadIn) (uploadOut, error) {
+	name, err := d.Uploads.Resolve(in.Path, "\x00a file")
+	if err != nil {
+		return uploadOut{}, &sourceError{d.Uploads.Path(), err}
+	}
+	file, size, err := d.Uploads.Source(name)
+	if err != nil {
+		return uploadOut{}, &sourceError{d.Uploads.Path(), err}
+	}
+	defer file.Close()
+	filename := cmp.Or(in.Filename, path.Base(name))
+	if err := minimax.CheckUpload(in.Purpose, filename, size); err != nil && !in.Unchecked {
+		return uploadOut{}, &ruleError{err}
+	}
+	body := newSending(progressOf(ctx), file, size)
+	got, err := d.Files.Upload(ctx, minimax.Upload{Purpose: in.Purpose, Filename: filename, Size: size, Content: body})
+	if err != nil {
+		return uploadOut{}, &uploadError{err, body.begun(), in.Purpose, filename}
+	}
+	out := uploadOut{File: recordOf(got.File), SHA256: body.sum()}
+	if in.Purpose == "video_understanding" || in.Purpose == "video_generation_input" { // [DOC]
+		out.URI = "mm_file://" + out.File.FileID
+	}
+	return out, nil
+}
+
+// sourceError is a file that can't be uploaded, and where files must be.
+type sourceError struct {
+	dir string
+	err error
+}
+
+func (e *sourceError) Error() string { return e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+func (e *sourceError) next() string {
+	var name *storage.NameError
+	switch {
+	case errors.Is(e, storage.ErrOutside), errors.Is(e, storage.ErrNotAPath), errors.As(e, &name):
+		return fmt.Sprintf("Nothing was sent. Files are uploaded from %s only, and neither hidden ones nor through links out of it: the user can put the file there, or set MINIMAX_MCP_UPLOAD_PATH.", e.dir)
+	case errors.Is(e, fs.ErrNotExist):
+		return fmt.Sprintf("Nothing was sent. Pass the path of a file in %s.", e.dir)
+	}
+	return fmt.Sprintf("Nothing was sent. Pass the path of a readable file in %s.", e.dir)
+}
+
+// ruleError is a file that does not fit what is documented of its purpose.
+type ruleError struct{ error }
+
+func (e *ruleError) Unwrap() error { return e.error }
+
+func (*ruleError) next() string {
+	return "Nothing was sent. Convert the file, or pass another purpose (" +
+		strings.Join(minimax.PurposesFor(func(p minimax.Purpose) bool { return p.Upload }), ", ") +
+		"), or unchecked true to send it all the same."
+}
+
+// uploadError is an upload that failed, at a point that matters: once bytes
+// have left, it may have arrived although nobody said so.
+type uploadError struct {
+	error
+	begun             bool
+	purpose, filename string
+}
+
+func (e *uploadError) Unwrap() error { return e.error }
+
+func (e *uploadError) next() string {
+	var api *minimax.Error
+	switch {
+	case !errors.As(e, &api) && !errors.Is(e, context.Canceled), api != nil && api.Refused():
+		return "Nothing was stored. " + next(e.error)
+	case !e.begun:
+		return "Nothing was sent. " + next(e.error)
+	case slices.Contains(minimax.ListablePurposes(), e.purpose):
+		return fmt.Sprintf("It may have arrived all the same. Before uploading it again, call list_files with purpose %q and name_contains %q to see.", e.purpose, e.filename)
+	}
+	return fmt.Sprintf("It may have arrived all the same, and files of purpose %s can't be listed. Uploading it again is safe, but may leave a second copy.", truncate(e.purpose, 60))
+}
