@@ -208,14 +208,14 @@ func (d Deps) linkTo(f minimax.File) (downloadOut, error) {
 	}, nil
 }
 
-func (out downloadOut) link() (mcp.ResourceLink, bool) {
+func (out downloadOut) attached() []mcp.Content {
 	if out.URI == "" {
-		return mcp.ResourceLink{}, false
+		return nil
 	}
 	link := mcp.NewResourceLink(out.URI, out.Filename, strings.TrimSpace("File "+out.FileID), out.MIMEType)
 	if out.Status == "done" {
 		link.Name = filepath.Base(out.Path)
 		link.Size = &out.Bytes
 	}
-	return link, true
+	return []mcp.Content{link}
 }

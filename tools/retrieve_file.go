@@ -62,10 +62,10 @@ func expiry(f minimax.File) string {
 	return ""
 }
 
-func (out retrieveOut) link() (mcp.ResourceLink, bool) {
+func (out retrieveOut) attached() []mcp.Content {
 	if out.uri == "" {
-		return mcp.ResourceLink{}, false
+		return nil
 	}
 	r := out.File
-	return mcp.NewResourceLink(out.uri, r.Filename, "Temporary download URL of file "+r.FileID, typeByName(r.Filename)), true
+	return []mcp.Content{mcp.NewResourceLink(out.uri, r.Filename, "Temporary download URL of file "+r.FileID, typeByName(r.Filename))}
 }

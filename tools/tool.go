@@ -59,7 +59,7 @@ type Deps struct {
 // All returns every tool, in the order of the chain. The definitions need no
 // working Deps, only the calls do.
 func All(d Deps) []Tool {
-	all := []Tool{waitForTask(d), listFiles(d), retrieveFile(d), downloadFile(d)}
+	all := []Tool{waitForTask(d), listFiles(d), retrieveFile(d), downloadFile(d), readFile(d)}
 	if !d.ReadOnly {
 		all = append(all, uploadFile(d))
 	}
@@ -81,9 +81,10 @@ type Tool struct {
 // own defaults are destructive and open.
 type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
 
-// A linker is a result that also points at a resource.
-type linker interface {
-	link() (mcp.ResourceLink, bool)
+// An attacher is a result with more to show than its structure: a link to a
+// resource, an image.
+type attacher interface {
+	attached() []mcp.Content
 }
 
 // define completes t with its function. In's fields carry the params' names as
@@ -174,10 +175,8 @@ func success(out any) (*mcp.CallToolResult, error) {
 		return nil, err
 	}
 	result := mcp.NewToolResultStructured(out, strings.TrimSuffix(text.String(), "\n"))
-	if l, ok := out.(linker); ok {
-		if link, ok := l.link(); ok {
-			result.Content = append(result.Content, link)
-		}
+	if a, ok := out.(attacher); ok {
+		result.Content = append(result.Content, a.attached()...)
 	}
 	return result, nil
 }
