@@ -38,6 +38,7 @@ type Config struct {
 	UploadPath   string     `env:"MINIMAX_MCP_UPLOAD_PATH" doc:"The directory that uploads come from, and never from outside of it. Default: MINIMAX_MCP_BASE_PATH." example:"~/Music"`
 	ReadOnly     bool       `env:"MINIMAX_READ_ONLY" doc:"With true, the tools that change the account, upload_file and delete_file, are not there." example:"true"`
 	Tools        []string   `env:"MINIMAX_TOOLS" doc:"The tools to offer, by name; the others are not there. Default: all." example:"list_files,download_file"`
+	Confirm      Confirm    `env:"MINIMAX_DELETE_CONFIRM" envDefault:"auto" doc:"What delete_file wants first: auto, the user's word where the client can ask for it, else the file's name; always, the user's word; never, nothing." example:"always"`
 	ResourceMode Mode       `env:"MINIMAX_API_RESOURCE_MODE" envDefault:"local" doc:"What download_file does: local saves the file, url answers with its download URL." example:"url"`
 	MaxDownload  ByteSize   `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
 	Connections  Count      `env:"MINIMAX_MAX_CONNECTIONS" envDefault:"8" doc:"How many connections one download may use. More than one is opened only while that raises the speed." example:"1"`
@@ -52,16 +53,21 @@ type (
 	Region string
 	// Mode is what download_file does.
 	Mode string
+	// Confirm is what delete_file wants before it deletes.
+	Confirm string
 	// LogFormat is how logs are written.
 	LogFormat string
 )
 
 // The words.
 const (
-	ModeLocal Mode      = "local"
-	ModeURL   Mode      = "url"
-	LogText   LogFormat = "text"
-	LogJSON   LogFormat = "json"
+	ConfirmAuto   Confirm   = "auto"
+	ConfirmAlways Confirm   = "always"
+	ConfirmNever  Confirm   = "never"
+	ModeLocal     Mode      = "local"
+	ModeURL       Mode      = "url"
+	LogText       LogFormat = "text"
+	LogJSON       LogFormat = "json"
 )
 
 func (r *Region) UnmarshalText(text []byte) error {
@@ -70,6 +76,10 @@ func (r *Region) UnmarshalText(text []byte) error {
 
 func (m *Mode) UnmarshalText(text []byte) error {
 	return choose(m, text, ModeLocal, ModeURL)
+}
+
+func (c *Confirm) UnmarshalText(text []byte) error {
+	return choose(c, text, ConfirmAuto, ConfirmAlways, ConfirmNever)
 }
 
 func (f *LogFormat) UnmarshalText(text []byte) error {

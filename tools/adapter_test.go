@@ -158,6 +158,8 @@ func (panicking) Upload(context.Context, minimax.Upload) (*minimax.FileAnswer, e
 	panic("top secret")
 }
 
+func (panicking) Delete(context.Context, minimax.ID, string) error { panic("top secret") }
+
 func TestAPanicBecomesAResultWithoutItsText(t *testing.T) {
 	b := newBench(t, sandbox.Config{})
 	b.deps.Files = panicking{}

@@ -35,7 +35,17 @@ type bench struct {
 	dir     *storage.Dir
 	deps    tools.Deps
 	logger  *slog.Logger
-	log     *logBuffer // what logger wrote
+	log     *logBuffer                // what logger wrote
+	user    client.ElicitationHandler // who is asked; nil where the client can't
+}
+
+// options are a client's.
+func (b *bench) options(era string) []client.ClientOption {
+	options := []client.ClientOption{client.WithProtocolVersion(era)}
+	if b.user != nil {
+		options = append(options, client.WithElicitationHandler(b.user))
+	}
+	return options
 }
 
 func newBench(t *testing.T, cfg sandbox.Config) *bench {
@@ -110,7 +120,7 @@ func eachWay(t *testing.T, test func(t *testing.T, connect func(*bench) *client.
 
 func connectInProcess(t *testing.T, b *bench, era string) *client.Client {
 	t.Helper()
-	c, err := client.NewInProcessClientWithOptions(b.server(), client.WithProtocolVersion(era))
+	c, err := client.NewInProcessClientWithOptions(b.server(), b.options(era)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +143,7 @@ func connectStdio(t *testing.T, b *bench, era string) *client.Client {
 			t.Errorf("stdio ended with %v", err)
 		}
 	})
-	return shakeHands(t, client.NewClient(clienttransport.NewIO(fromServer, toServer, io.NopCloser(strings.NewReader(""))), client.WithProtocolVersion(era)))
+	return shakeHands(t, client.NewClient(clienttransport.NewIO(fromServer, toServer, io.NopCloser(strings.NewReader(""))), b.options(era)...))
 }
 
 func shakeHands(t *testing.T, c *client.Client) *client.Client {

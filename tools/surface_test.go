@@ -142,7 +142,7 @@ func TestSurface_over_every_transport(t *testing.T) {
 		for _, tool := range list.Tools {
 			names = append(names, tool.Name)
 		}
-		if want := []string{"download_file", "list_files", "read_file", "retrieve_file", "upload_file", "wait_for_task"}; !slices.Equal(names, want) {
+		if want := []string{"delete_file", "download_file", "list_files", "read_file", "retrieve_file", "upload_file", "wait_for_task"}; !slices.Equal(names, want) {
 			t.Errorf("%v, want %v", names, want)
 		}
 	})

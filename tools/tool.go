@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -29,6 +30,7 @@ type Files interface {
 	Content(ctx context.Context, id minimax.ID) (*minimax.Content, error)
 	Task(ctx context.Context, kind minimax.TaskKind, id minimax.ID) (*minimax.Task, error)
 	Upload(ctx context.Context, up minimax.Upload) (*minimax.FileAnswer, error)
+	Delete(ctx context.Context, id minimax.ID, purpose string) error
 }
 
 // Deps is what the tools work with.
@@ -51,9 +53,21 @@ type Deps struct {
 	PollEvery time.Duration
 	// Log hears of downloads that end when their call has left; nil means nobody.
 	Log *slog.Logger
-	// CursorKey authenticates the cursors given to a caller. It must be the
-	// same after a restart, and differ between callers.
+	// Confirm is what delete_file wants before it deletes.
+	Confirm Confirmation
+	// CursorKey authenticates what is given to a caller to be brought back:
+	// cursors, and the state of a question. It must be the same after a restart,
+	// and differ between callers.
 	CursorKey func(context.Context) []byte
+	// Now is the time; time.Now if nil.
+	Now func() time.Time
+}
+
+func (d Deps) now() time.Time {
+	if d.Now == nil {
+		return time.Now()
+	}
+	return d.Now()
 }
 
 // All returns every tool, in the order of the chain. The definitions need no
@@ -61,7 +75,7 @@ type Deps struct {
 func All(d Deps) []Tool {
 	all := []Tool{waitForTask(d), listFiles(d), retrieveFile(d), downloadFile(d), readFile(d)}
 	if !d.ReadOnly {
-		all = append(all, uploadFile(d))
+		all = append(all, uploadFile(d), deleteFile(d))
 	}
 	return all
 }
@@ -136,7 +150,19 @@ func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerF
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		started := time.Now()
 		progress := newProgress(ctx, s, req)
-		out, err := t.run(withProgress(ctx, progress), req, log)
+		ctx = withAbility(withProgress(ctx, progress))
+		if len(req.Params.InputResponses) > 0 || req.Params.RequestState != "" {
+			ctx = withReply(ctx, reply{req.Params.RequestState, server.ElicitationResponse(req.Params.InputResponses, replyID)})
+		}
+		run := func(ctx context.Context) (any, error) { return t.run(ctx, req, log) }
+		out, err := run(ctx)
+		if q, ok := errors.AsType[*question](err); ok {
+			var open *mcp.CallToolResult
+			if open, out, err = ask(ctx, s, q, run); open != nil {
+				log.InfoContext(ctx, "tool asks", "tool", t.Name)
+				return open, nil
+			}
+		}
 		progress.close()
 		took := time.Since(started).Round(time.Millisecond)
 		if err != nil {

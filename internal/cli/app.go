@@ -65,6 +65,10 @@ func (p *program) build(cfg config.Config) (*app, error) {
 	return a, nil
 }
 
+var confirmations = map[config.Confirm]tools.Confirmation{
+	config.ConfirmAuto: tools.ConfirmAuto, config.ConfirmAlways: tools.ConfirmAlways, config.ConfirmNever: tools.ConfirmNever,
+}
+
 // picked are the tools of these names, all of them where none is named.
 func picked(all []tools.Tool, names []string) ([]tools.Tool, error) {
 	if len(names) == 0 {
@@ -124,6 +128,7 @@ func (a *app) deps() (tools.Deps, error) {
 		MaxBytes:    int64(cfg.MaxDownload),
 		Connections: int(cfg.Connections),
 		Log:         a.log,
+		Confirm:     confirmations[cfg.Confirm],
 		CursorKey: func(context.Context) []byte {
 			sum := sha256.Sum256([]byte("cursor\x00" + cfg.APIKey.Reveal()))
 			return sum[:]

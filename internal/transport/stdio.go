@@ -52,6 +52,7 @@ func (s *Stdio) Serve(ctx context.Context) error {
 	defer cancel(nil)
 	conn := &stdioConn{
 		Stdio:         s,
+		asking:        newAsking(),
 		cancel:        cancel,
 		responses:     make(chan mcp.JSONRPCMessage),
 		notifications: make(chan mcp.JSONRPCNotification, 256),
@@ -66,6 +67,7 @@ func (s *Stdio) Serve(ctx context.Context) error {
 	go conn.write()
 
 	err := conn.read(s.Server.WithContext(ctx, conn))
+	conn.noMore()
 	conn.drain(ctx)
 	if errors.Is(err, context.Canceled) || errors.Is(err, errClientGone) {
 		return nil
@@ -76,6 +78,7 @@ func (s *Stdio) Serve(ctx context.Context) error {
 // stdioConn is one run of Serve, and the client's session in mcp-go's terms.
 type stdioConn struct {
 	*Stdio
+	*asking
 	cancel        context.CancelCauseFunc
 	responses     chan mcp.JSONRPCMessage
 	notifications chan mcp.JSONRPCNotification
@@ -100,6 +103,8 @@ func (c *stdioConn) NotificationChannel() chan<- mcp.JSONRPCNotification { retur
 type message struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
+	Result json.RawMessage `json:"result"`
+	Error  json.RawMessage `json:"error"`
 	Params struct {
 		RequestID json.RawMessage `json:"requestId"`
 	} `json:"params"`
@@ -148,8 +153,8 @@ func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
 		refuse(mcp.PARSE_ERROR, "the line is not JSON")
 	case text[0] == '[':
 		refuse(mcp.INVALID_REQUEST, "batches are not supported: send one message per line")
-	case text[0] == '{' && msg.Method == "" && isResponse(text):
-		// To a request of ours, and we have sent none.
+	case text[0] == '{' && msg.Method == "" && (msg.Result != nil || msg.Error != nil):
+		c.answered(msg)
 	case text[0] != '{', err == nil && msg.Method == "":
 		refuse(mcp.INVALID_REQUEST, "the line is JSON, but not a JSON-RPC message")
 	case msg.Method == string(mcp.MethodNotificationCancelled):
@@ -186,12 +191,6 @@ func (c *stdioConn) dispatch(ctx, subscriptions context.Context, text []byte) {
 			c.mu.Unlock()
 		})
 	}
-}
-
-func isResponse(text []byte) bool {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(text, &fields) // it was valid a moment ago
-	return fields["result"] != nil || fields["error"] != nil
 }
 
 func (c *stdioConn) isRunning(id json.RawMessage) bool {
