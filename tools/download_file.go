@@ -84,7 +84,7 @@ func downloadFile(d Deps) Tool {
 			"With task_id and kind instead of file_id it waits for the generation task first."
 		params = []Param{fileID, taskID, kind, waitParam("How long to wait for the task. If it takes longer, the answer is in_progress.")}
 	}
-	running, tasks := newTransfers(d.Log), newWatch(d)
+	running, tasks := newTransfers(d.log()), newWatch(d)
 	return define(Tool{
 		Name:        "download_file",
 		Title:       "Download a file",

@@ -97,9 +97,7 @@ func (l *logBuffer) String() string {
 }
 
 func (b *bench) server() *server.MCPServer {
-	s := server.NewMCPServer("test", "1", server.WithToolCapabilities(false))
-	tools.Register(s, b.logger, tools.All(b.deps))
-	return s
+	return tools.NewServer(tools.About{Name: "test", Version: "1"}, b.deps, tools.All(b.deps))
 }
 
 // The two eras of the protocol.

@@ -15,29 +15,78 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"minimax-files-mcp/internal/storage"
 	"minimax-files-mcp/minimax/sandbox"
 	"minimax-files-mcp/tools"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// modes are the ways in which what is offered differs.
+func modes(t *testing.T) map[string]tools.Deps {
+	t.Helper()
+	dir, err := storage.NewDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploads, err := storage.NewDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]tools.Deps{
+		"local":     {Dir: dir, Uploads: uploads},
+		"url":       {Dir: dir, Uploads: dir, LinkOnly: true},
+		"read_only": {Dir: dir, Uploads: dir, ReadOnly: true},
+	}
+}
+
+// TestSurface holds all that a client is offered, in each mode, against golden
+// files.
 func TestSurface(t *testing.T) {
-	for name, deps := range map[string]tools.Deps{"local": {}, "url": {LinkOnly: true}, "read_only": {ReadOnly: true}} {
+	for name, deps := range modes(t) {
 		t.Run(name, func(t *testing.T) {
-			golden := filepath.Join("testdata", "tools_"+name+".json")
-			definitions := []mcp.Tool{}
-			for _, tool := range tools.All(deps) {
-				definitions = append(definitions, tool.MCP())
+			c, err := client.NewInProcessClient(tools.NewServer(tools.About{Name: "minimax-files-mcp", Version: "v0"}, deps, tools.All(deps)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			if err := c.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			hello, err := c.Initialize(t.Context(), mcp.InitializeRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed, err := c.ListTools(t.Context(), mcp.ListToolsRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			prompts, err := c.ListPrompts(t.Context(), mcp.ListPromptsRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			templates, err := c.ListResourceTemplates(t.Context(), mcp.ListResourceTemplatesRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices.SortFunc(templates.ResourceTemplates, func(a, b mcp.ResourceTemplate) int { return strings.Compare(a.Name, b.Name) })
+			if n := strings.Count(hello.Instructions, ". ") + 1; n < 3 || n > 6 {
+				t.Errorf("instructions of %d sentences: %s", n, hello.Instructions)
 			}
 			var got bytes.Buffer
 			enc := json.NewEncoder(&got)
 			enc.SetIndent("", "  ")
 			enc.SetEscapeHTML(false)
-			if err := enc.Encode(definitions); err != nil {
+			if err := enc.Encode(map[string]any{
+				"1 server": hello.ServerInfo, "2 capabilities": hello.Capabilities, "3 instructions": hello.Instructions,
+				"4 tools": listed.Tools, "5 prompts": prompts.Prompts, "6 resource templates": templates.ResourceTemplates,
+			}); err != nil {
 				t.Fatal(err)
 			}
+			text := strings.NewReplacer(deps.Dir.Path(), "DIR", deps.Uploads.Path(), "UPLOADS").Replace(got.String())
+			golden := filepath.Join("testdata", "surface_"+name+".json")
 			if *update {
-				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -45,8 +94,8 @@ func TestSurface(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(string(want), got.String()); diff != "" {
-				t.Errorf("the tools differ from %s; if that is meant, run go test ./tools -update\n%s", golden, diff)
+			if diff := cmp.Diff(string(want), text); diff != "" {
+				t.Errorf("what is offered differs from %s; if that is meant, run go test ./tools -update\n%s", golden, diff)
 			}
 		})
 	}

@@ -29,9 +29,6 @@ type transfers struct {
 }
 
 func newTransfers(log *slog.Logger) *transfers {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	return &transfers{log: log, jobs: map[string]*job{}}
 }
 

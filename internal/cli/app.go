@@ -57,11 +57,11 @@ func (p *program) build(cfg config.Config) (*app, error) {
 		a.close()
 		return nil, err
 	}
-	a.server = server.NewMCPServer(name, version(),
-		server.WithTitle("MiniMax files"),
-		server.WithToolCapabilities(false),
-		server.WithInstructions(a.instructions()))
-	tools.Register(a.server, log, a.tools)
+	about := tools.About{Name: name, Version: version()}
+	if a.sandbox != nil {
+		about.Note = "This server runs on a sandbox, not on MiniMax: it holds the generated video " + sandbox.SeedVideo + "."
+	}
+	a.server = tools.NewServer(about, deps, a.tools)
 	return a, nil
 }
 
@@ -134,22 +134,6 @@ func (a *app) deps() (tools.Deps, error) {
 			return sum[:]
 		},
 	}, nil
-}
-
-// instructions tell a model how the tools fit together, in this mode.
-func (a *app) instructions() string {
-	text := "MiniMax generation calls return a file_id, not a file. "
-	if a.cfg.ResourceMode == config.ModeURL {
-		text += "Call download_file with it to get a temporary link; this server saves nothing to disk. "
-	} else {
-		text += fmt.Sprintf("Call download_file with it to save the file below %s and get its path, or retrieve_file for a temporary URL. ", a.cfg.BasePath)
-	}
-	text += "list_files finds uploads and speech results; generated videos are never listed, so keep their file_id. " +
-		"Pass file_id as a string."
-	if a.sandbox != nil {
-		text += " This server runs on a sandbox, not on MiniMax: it holds the generated video " + sandbox.SeedVideo + "."
-	}
-	return text
 }
 
 // close lets go of what build took hold of, the last first.
