@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"minimax-files-mcp/config"
+	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/tools"
 )
 
@@ -25,7 +26,7 @@ func TestReadme_is_generated_from_the_code(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := old
-	for name, table := range map[string]string{"settings": settingsTable(), "tools": toolsTable()} {
+	for name, table := range map[string]string{"settings": settingsTable(), "tools": toolsTable(), "failures": failuresTable()} {
 		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- /` + name + ` -->)`)
 		if !section.Match(text) {
 			t.Errorf("no section %s", name)
@@ -44,6 +45,28 @@ func TestReadme_is_generated_from_the_code(t *testing.T) {
 	if err := os.WriteFile("README.md", text, 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func failuresTable() string {
+	meanings := map[string]string{}
+	for _, c := range minimax.Codes() {
+		meanings[fmt.Sprintf("status_code %d", c.Number)] = ": " + c.Meaning
+	}
+	var b strings.Builder
+	b.WriteString("| what you see | what to do | does calling again help? |\n| --- | --- | --- |\n")
+	for _, f := range tools.Failures() {
+		see, note, _ := strings.Cut(f.See, " (")
+		if note != "" {
+			note = " (" + note
+		}
+		again := "no"
+		if f.Again {
+			again = "it may"
+		}
+		next := strings.TrimSpace(strings.ReplaceAll(f.Next, "Calling again with the same arguments will not help.", ""))
+		fmt.Fprintf(&b, "| `%s`%s%s | %s | %s |\n", see, meanings[f.See], note, next, again)
+	}
+	return b.String()
 }
 
 func settingsTable() string {

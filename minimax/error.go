@@ -3,7 +3,9 @@ package minimax
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -150,6 +152,21 @@ func (e *Error) Retryable() bool {
 		return e.Err != nil // the answer broke off
 	}
 	return e.HTTPStatus >= 500
+}
+
+// A Code is a base_resp.status_code that is documented.
+type Code struct {
+	Number  int
+	Meaning string
+}
+
+// Codes are all that are documented, in order.
+func Codes() []Code {
+	var all []Code
+	for _, n := range slices.Sorted(maps.Keys(codes)) {
+		all = append(all, Code{n, codes[n].meaning})
+	}
+	return all
 }
 
 type code struct {

@@ -80,12 +80,16 @@ func nextAfterAPI(e *minimax.Error) string {
 			"Keys are made at platform.minimax.io, or at platform.minimaxi.com for China, which also needs MINIMAX_REGION=cn."
 	case errors.Is(e, minimax.ErrTaskFailed):
 		return "Nothing was made. Start a new generation, changed as the reason asks. " + retryWont
+	case codeAdvice[e.Code] != "":
+		return codeAdvice[e.Code] + " " + retryWont
 	case errors.Is(e, minimax.ErrUnauthorized):
 		return "The user has to check the key: " + regionAdvice(e.Host) + " " + retryWont
 	case errors.Is(e, minimax.ErrInvalid) && strings.Contains(e.Op, "task "):
 		return "Check task_id and kind: a task is known to its own kind only (" + strings.Join(taskKinds(), ", ") + "), to the account that started it, and for a limited time. " + retryWont
 	case e.HTTPStatus == http.StatusNotFound:
 		return fmt.Sprintf("Either there is no such file, or %s is not a MiniMax API: the user can check MINIMAX_API_HOST. %s", e.Host, retryWont)
+	case e.HTTPStatus == http.StatusRequestEntityTooLarge:
+		return fmt.Sprintf("What was sent is too large for %s: send a smaller file. %s", e.Host, retryWont)
 	case errors.Is(e, minimax.ErrNotFound):
 		return "No file of this account has this id; MiniMax deletes generated files after a time. Take a file_id from list_files or from a finished generation task, and pass it as a string: a program may have rounded it as a number. " + retryWont
 	case errors.Is(e, minimax.ErrRateLimited):
@@ -109,6 +113,52 @@ func nextAfterAPI(e *minimax.Error) string {
 		return fmt.Sprintf("Either %s is not a MiniMax API, or it has changed: the user can check MINIMAX_API_HOST. %s", e.Host, retryWont)
 	}
 	return "The user can look the code up in MiniMax's documentation, or give the Trace-Id to its support. " + retryWont
+}
+
+// codeAdvice is for status codes that want more than their kind does.
+var codeAdvice = map[int]string{
+	1026:  "The text or file that was sent was judged sensitive: change it.",
+	1027:  "What was generated was judged sensitive: start a new generation with a changed prompt.",
+	1041:  "Too many connections of this account are open: wait for some to end, or ask MiniMax's support for more.",
+	1042:  "Remove invisible and unusual characters from the text.",
+	1043:  "The recording does not match its text: upload one that does.",
+	1044:  "The sample does not match its text: upload one that does.",
+	20132: "Check voice_id, and upload other samples.",
+	2037:  "A voice sample lasts from 10 seconds to 5 minutes: upload one that does.",
+	2038:  "The user has to verify the account with MiniMax before voices can be cloned.",
+	2039:  "Choose another voice_id.",
+	2042:  "Use a voice_id of this account.",
+	2048:  "A prompt audio is shorter than 8 seconds: upload one that is.",
+	2056:  "Wait for the next five-hour window of the plan.",
+	2061:  "The user's plan does not have this; another plan or a key that is paid by use has.",
+}
+
+// retryable reports whether the same call may succeed later by itself.
+func retryable(err error) bool {
+	var (
+		api  *minimax.Error
+		move *transfer.Error
+		sent *uploadError
+		gone *undecided
+	)
+	switch {
+	case errors.As(err, &sent) && sent.begun, errors.As(err, &gone):
+		return false // it may have happened
+	case errors.As(err, &api):
+		return api.Retryable() || errors.Is(api, minimax.ErrRateLimited) && codeAdvice[api.Code] == ""
+	case errors.As(err, &move):
+		return move.Retryable()
+	}
+	return errors.Is(err, storage.ErrBusy) || errors.Is(err, storage.ErrGone)
+}
+
+// traceOf is the Trace-Id of the answer that an error came of, "" if there is
+// none.
+func traceOf(err error) string {
+	if api, ok := errors.AsType[*minimax.Error](err); ok {
+		return api.TraceID
+	}
+	return ""
 }
 
 // regionAdvice explains the commonest failure there is: a good key, sent to

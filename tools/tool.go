@@ -167,11 +167,22 @@ func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerF
 		took := time.Since(started).Round(time.Millisecond)
 		if err != nil {
 			log.WarnContext(ctx, "tool failed", "tool", t.Name, "took", took, "error", err)
-			return mcp.NewToolResultError(explain(err)), nil
+			return failure(err), nil
 		}
 		log.InfoContext(ctx, "tool called", "tool", t.Name, "took", took)
 		return success(out)
 	}
+}
+
+// failure is an error as a result. Its text is for the model; what a program
+// may want to know is in its _meta too.
+func failure(err error) *mcp.CallToolResult {
+	result := mcp.NewToolResultError(explain(err))
+	result.Meta = mcp.NewMetaFromMap(map[string]any{"minimax-files/retryable": retryable(err)})
+	if trace := traceOf(err); trace != "" {
+		result.Meta.AdditionalFields["minimax-files/trace_id"] = trace
+	}
+	return result
 }
 
 // run turns a panic into an error. Its text stays in the log: it may quote
