@@ -61,6 +61,32 @@ func BenchmarkDownload(b *testing.B) {
 	}
 }
 
+// BenchmarkUpload measures the whole program, which digests what it sends, beside
+// curl.
+func BenchmarkUpload(b *testing.B) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		b.Skip("curl is not installed")
+	}
+	s, environ := serve(b, false)
+	dir := b.TempDir()
+	writePattern(b, filepath.Join(dir, "film.mp4"), 512<<20)
+	run := func(name string, args ...string) cost {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = dir
+		cmd.Env = slices.Concat(environ, []string{"MINIMAX_MCP_UPLOAD_PATH=" + dir})
+		c := spent(b, cmd)
+		s.Forget() // what was sent takes room
+		return c
+	}
+	ours, peer := besides(b,
+		func() cost { return run(binary, "call", "upload_file", "path=film.mp4", "purpose=video_understanding") },
+		func() cost {
+			return run("curl", "-s", "-f", "-H", "Authorization: Bearer "+sandbox.Key, "-F", "purpose=video_understanding", "-F", "file=@film.mp4", s.URL()+"/v1/files/upload")
+		})
+	b.ReportMetric(peer.wall.Seconds()/ours.wall.Seconds(), "throughput-x")
+	b.ReportMetric(ours.cpu.Seconds()/peer.cpu.Seconds(), "cpu-x")
+}
+
 // serve starts a sandbox, and returns the environment in which the program and
 // its peers find and trust it.
 func serve(b *testing.B, secure bool) (*sandbox.Server, []string) {

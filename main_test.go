@@ -221,6 +221,25 @@ func finalFiles(t *testing.T, dir string) (names []string) {
 	return names
 }
 
+// writePattern makes a large file whose parts differ.
+func writePattern(t testing.TB, path string, size int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := make([]byte, 1<<20)
+	for n := 0; n < size; n += len(block) {
+		for i := range block {
+			block[i] = byte(n>>20 + i*7)
+		}
+		if _, err := f.Write(block); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkStart(b *testing.B) {
 	bare, err := build(b.TempDir(), "./testdata/bare")
 	if err != nil {

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/minimax/sandbox"
 )
 
@@ -79,6 +81,48 @@ func TestMemory_stays_flat_while_files_stream(t *testing.T) {
 				t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
 			}
 		})
+	}
+}
+
+func TestMemory_stays_flat_while_a_file_is_sent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("512 MiB are written")
+	}
+	const size = 512 << 20
+	s, dir := startSandbox(t), t.TempDir()
+	writePattern(t, filepath.Join(dir, "film.mp4"), size)
+	p := start(t, command(t, append(against(s), "MINIMAX_MCP_UPLOAD_PATH="+dir)))
+	io.WriteString(p.in, initialize)
+	p.line(t, `"id":0`)
+	idle := peak(t, p.Process.Pid)
+	io.WriteString(p.in, toolCall(1, "upload_file", `{"path":"film.mp4","purpose":"video_understanding"}`))
+	got := p.line(t, `"id":1`)
+	if busy := peak(t, p.Process.Pid); busy-idle > allowance {
+		t.Errorf("%d MiB at the most, %d MiB idle", busy, idle)
+	} else {
+		t.Logf("%d MiB at the most, %d MiB idle", busy, idle)
+	}
+	var answer struct {
+		Result struct {
+			StructuredContent struct {
+				File struct {
+					FileID minimax.ID `json:"file_id"`
+				}
+				SHA256 string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(got), &answer); err != nil {
+		t.Fatal(err)
+	}
+	sent := answer.Result.StructuredContent
+	if sum := s.SHA256(sent.File.FileID); sum == "" || sum != sent.SHA256 || s.Count("upload") != 1 {
+		t.Errorf("the sandbox got %s in %d requests: %s", sum, s.Count("upload"), got)
+	}
+	for _, req := range s.Requests() {
+		if req.Endpoint == "upload" && req.Length <= size {
+			t.Errorf("the request's length is %d", req.Length)
+		}
 	}
 }
 

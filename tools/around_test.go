@@ -9,6 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/minimax/sandbox"
 )
 
@@ -120,5 +121,26 @@ func TestPrompts(t *testing.T) {
 	list, err := connect(t, b).ListPrompts(t.Context(), mcp.ListPromptsRequest{})
 	if err != nil || len(list.Prompts) != 2 {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestAnswers_are_short: a model pays for each.
+func TestAnswers_are_short(t *testing.T) {
+	b := newTaskBench(t)
+	c := connect(t, b)
+	b.local(t, "me.mp3", "la")
+	task := b.sandbox.AddTask(minimax.TaskVideo, sandbox.SeedVideo, false)
+	for _, tt := range []struct{ tool, arguments string }{
+		{"wait_for_task", fmt.Sprintf(`{"task_id":%q,"kind":"video"}`, task)},
+		{"download_file", fmt.Sprintf(`{"task_id":%q,"kind":"video"}`, task)},
+		{"download_file", `{"file_id":"` + sandbox.SeedSpeech + `"}`},
+		{"list_files", `{"purpose":"voice_clone","limit":1}`}, // the newest voice clone's record
+		{"retrieve_file", `{"file_id":"` + sandbox.SeedVideo + `"}`},
+		{"upload_file", `{"path":"me.mp3","purpose":"voice_clone"}`},
+		{"delete_file", `{"file_id":"` + sandbox.SeedVoice + `","confirm_filename":"narrator.mp3"}`},
+	} {
+		if result := call(t, c, tt.tool, tt.arguments); result.IsError || len(text(result)) > 2000 {
+			t.Errorf("%s: %d bytes: %s", tt.tool, len(text(result)), text(result))
+		}
 	}
 }

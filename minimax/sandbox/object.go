@@ -47,9 +47,11 @@ func patternObject(size int64) *object {
 	return &object{ReaderAt: pattern{}, size: size, pattern: true}
 }
 
+// close removes a file that the object was spooled to.
 func (o *object) close() {
-	if c, ok := o.ReaderAt.(io.Closer); ok {
-		c.Close()
+	if f, ok := o.ReaderAt.(*os.File); ok {
+		f.Close()
+		os.Remove(f.Name())
 	}
 }
 

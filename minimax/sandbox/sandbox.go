@@ -231,6 +231,16 @@ func (s *Server) nextID() minimax.ID {
 	return minimax.ID(strconv.FormatInt(s.lastID, 10))
 }
 
+// Forget drops every file there is.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, f := range s.files {
+		f.object.close()
+		delete(s.files, id)
+	}
+}
+
 // Has reports whether the sandbox holds the file.
 func (s *Server) Has(id minimax.ID) bool { return s.file(id) != nil }
 
