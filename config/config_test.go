@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,12 +42,14 @@ func TestLoad(t *testing.T) {
 		"MINIMAX_API_KEY_FILE=" + keyFile, "MINIMAX_API_KEY= ", "MINIMAX_REGION=CN", "MINIMAX_API_HOST=api.example.com/minimax/",
 		"MINIMAX_API_QUERY=?channel_id=7&task=files", "MINIMAX_MCP_BASE_PATH=~/Movies", "MINIMAX_API_RESOURCE_MODE=url",
 		"MINIMAX_MAX_DOWNLOAD_BYTES=2GiB", "MINIMAX_LOG_LEVEL=DEBUG", "MINIMAX_LOG_FORMAT=json", "HOME=/home/ada",
+		"MINIMAX_MCP_UPLOAD_PATH=~/Music", "MINIMAX_READ_ONLY=true", "MINIMAX_TOOLS=list_files, read_file", "MINIMAX_DELETE_CONFIRM=Always",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.APIKey.Reveal() != "key-from-file" || cfg.Region != "cn" || cfg.APIHost != "https://api.example.com/minimax" ||
 		cfg.APIQuery.Encode() != "channel_id=7&task=files" || cfg.BasePath != filepath.Join("/home/ada", "Movies") || cfg.ResourceMode != config.ModeURL ||
+		cfg.UploadPath != filepath.Join("/home/ada", "Music") || !cfg.ReadOnly || !slices.Equal(cfg.Tools, []string{"list_files", "read_file"}) || cfg.Confirm != config.ConfirmAlways ||
 		cfg.MaxDownload != 2<<30 || cfg.LogLevel != slog.LevelDebug || cfg.LogFormat != config.LogJSON {
 		t.Errorf("%+v", cfg)
 	}
@@ -87,6 +90,9 @@ func TestLoad_reports_all_wrong_settings_together(t *testing.T) {
 		"an empty key file":      {[]string{"MINIMAX_API_KEY_FILE=" + file}, []string{"empty"}},
 		"no key file":            {[]string{"MINIMAX_API_KEY_FILE=/no/such/file"}, []string{`"/no/such/file": it can't be read (no such file or directory)`}},
 		"a file for directory":   {[]string{"MINIMAX_MCP_BASE_PATH=" + file}, []string{"it is not a directory"}},
+		"an upload file":         {[]string{"MINIMAX_MCP_UPLOAD_PATH=" + file}, []string{"MINIMAX_MCP_UPLOAD_PATH", "it is not a directory"}},
+		"a bad truth":            {[]string{"MINIMAX_READ_ONLY=maybe"}, []string{"it must be true or false"}},
+		"a bad confirmation":     {[]string{"MINIMAX_DELETE_CONFIRM=sometimes"}, []string{"[auto always never]"}},
 		"a bad mode":             {[]string{"MINIMAX_API_RESOURCE_MODE=both"}, []string{"[local url]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
