@@ -50,6 +50,14 @@ func newServer() *server.MCPServer {
 		}
 		return mcp.NewToolResultText("progress done"), nil
 	})
+	add("ask", func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		form := mcp.ElicitationParams{Message: "may I?", RequestedSchema: map[string]any{"type": "object"}}
+		answer, err := s.RequestElicitation(ctx, mcp.ElicitationRequest{Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)}, Params: form})
+		if err != nil {
+			return mcp.NewToolResultError("ask failed: " + err.Error()), nil
+		}
+		return mcp.NewToolResultText("ask got " + string(answer.Action)), nil
+	})
 	add("panic", func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("secret") })
 	return s
 }
