@@ -80,9 +80,9 @@ func remove(ctx context.Context, d Deps, in deleteIn) (deleteOut, error) {
 	f := got.File
 	switch {
 	case in.Purpose != "" && f.Purpose != "" && in.Purpose != f.Purpose:
-		return deleteOut{}, &refusal{fmt.Sprintf("its purpose is %q, and not %q", asData(f.Purpose), asData(in.Purpose)), "Check that it is the right file"}
+		return deleteOut{}, new(otherFile("its purpose is", f.Purpose, "and not", in.Purpose))
 	case in.ConfirmFilename != "" && in.ConfirmFilename != f.Filename:
-		return deleteOut{}, &refusal{fmt.Sprintf("it is called %q, and confirm_filename is %q", asData(f.Filename), asData(in.ConfirmFilename)), "Check that it is the right file"}
+		return deleteOut{}, new(otherFile("it is called", f.Filename, "and confirm_filename is", in.ConfirmFilename))
 	}
 	file := condemned{f.ID, cmp.Or(f.Purpose, in.Purpose), f.Filename, 0}
 	if err := d.confirmed(ctx, in, f, file); err != nil {
@@ -117,9 +117,9 @@ func (d Deps) confirmed(ctx context.Context, in deleteIn, f minimax.File, file c
 			stamp.close(file),
 		}
 	case d.Confirm == ConfirmAlways:
-		return &refusal{"the user has to confirm it, and this client can't ask", "The user can delete it in a client that can, or set MINIMAX_DELETE_CONFIRM"}
+		return &cannotAsk
 	case in.ConfirmFilename == "":
-		return &refusal{"it is not confirmed", fmt.Sprintf("If the user wants %q deleted, call again with confirm_filename %q", asData(f.Filename), f.Filename)}
+		return new(unconfirmed(f.Filename))
 	}
 	return nil
 }
@@ -130,26 +130,49 @@ func (d Deps) decided(stamp seal, r reply, file condemned) error {
 	err := stamp.open(r.state, &asked)
 	expires := time.Unix(asked.Expires, 0)
 	asked.Expires = 0
-	const again = "Call again without an answer, and the user is asked"
 	switch {
 	case err != nil:
-		return &refusal{"the answer is to a question that was not asked here", again}
+		return &unasked
 	case d.now().After(expires):
-		return &refusal{"the question was open for too long", again}
+		return &tooLate
 	case asked != file:
-		return &refusal{"the answer is to a question about another file", again}
+		return &aboutAnother
 	case r.answer == nil:
-		return &refusal{"the question was not answered", again}
+		return &unanswered
 	case r.answer.Action == mcp.ElicitationResponseActionDecline:
-		return &refusal{"the user declined", "Leave the file, unless the user asks for it again"}
+		return &declined
 	case r.answer.Action != mcp.ElicitationResponseActionAccept:
-		return &refusal{"the user did not decide", "Leave the file, unless the user asks for it again"}
+		return &undecidedUser
 	}
 	return nil
 }
 
 // A refusal is a deletion that is not done.
 type refusal struct{ why, advice string }
+
+// The refusals.
+var (
+	cannotAsk     = refusal{"the user has to confirm it, and this client can't ask", "The user can delete it in a client that can, or set MINIMAX_DELETE_CONFIRM"}
+	declined      = refusal{"the user declined", leaveIt}
+	undecidedUser = refusal{"the user did not decide", leaveIt}
+	unasked       = refusal{"the answer is to a question that was not asked here", askAnew}
+	unanswered    = refusal{"the question was not answered", askAnew}
+	tooLate       = refusal{"the question was open for too long", askAnew}
+	aboutAnother  = refusal{"the answer is to a question about another file", askAnew}
+)
+
+const (
+	leaveIt = "Leave the file, unless the user asks for it again"
+	askAnew = "Make the call anew, without an answer, and the user is asked"
+)
+
+func unconfirmed(filename string) refusal {
+	return refusal{"it is not confirmed", fmt.Sprintf("If the user wants %q deleted, make the call with confirm_filename %q", asData(filename), filename)}
+}
+
+func otherFile(has, this, asked, that string) refusal {
+	return refusal{fmt.Sprintf("%s %q, %s %q", has, asData(this), asked, asData(that)), "Check that it is the right file"}
+}
 
 func (e *refusal) Error() string { return e.why }
 

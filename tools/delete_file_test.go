@@ -85,7 +85,7 @@ func TestDeleteFile_where_the_client_cannot_ask(t *testing.T) {
 		c := connect(b)
 		id := `"file_id":"` + sandbox.SeedVoice + `"`
 		for arguments, says := range map[string]string{
-			`{` + id + `}`: `call again with confirm_filename "narrator.mp3"`,
+			`{` + id + `}`: `make the call with confirm_filename "narrator.mp3"`,
 			`{` + id + `,"confirm_filename":"narrator"}`:                              `it is called "narrator.mp3", and confirm_filename is "narrator"`,
 			`{` + id + `,"confirm_filename":"narrator.mp3","purpose":"prompt_audio"}`: `its purpose is "voice_clone", and not "prompt_audio"`,
 			`{"file_id":"1","confirm_filename":"narrator.mp3"}`:                       "file_id not exist",

@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"minimax-files-mcp/internal/storage"
@@ -75,5 +76,18 @@ func Failures() (all []Failure) {
 	add("was removed or moved meanwhile", local(storage.ErrGone))
 	add("the disk is full", local(&storage.FullError{Need: 5 << 30, Free: 1 << 30}))
 	add("can't be written to", local(storage.ErrDenied))
+	source := func(err error) error { return &sourceError{"the upload directory", err} }
+	add("leads out of the allowed directory (an upload)", source(storage.ErrOutside))
+	add("is not safe for a file (an upload)", source(&storage.NameError{Name: ".env", Suggest: "env"}))
+	add("file does not exist", source(fs.ErrNotExist))
+	add("it is not a file", source(storage.ErrNotAFile))
+	add("this is a", &ruleError{minimax.CheckUpload("voice_clone", "me.flac", 34<<20)})
+	add("is not documented", &ruleError{minimax.CheckUpload("retrieval", "a.pdf", 1)})
+	add("bytes are allowed", tooLong("70 kB", defaultRead))
+	add("can't be shown in a conversation", &unreadable{why: "it is video/mp4, which can't be shown in a conversation"})
+	for _, r := range []refusal{unconfirmed("narrator.mp3"), cannotAsk, declined, undecidedUser, otherFile("it is called", "narrator.mp3", "and confirm_filename is", "me.mp3"), unasked, tooLate, aboutAnother} {
+		see, _, _ := strings.Cut(r.why, " \"")
+		add(see, &deleteError{&r})
+	}
 	return all
 }

@@ -95,8 +95,10 @@ func (e *sourceError) Unwrap() error { return e.err }
 func (e *sourceError) next() string {
 	var name *storage.NameError
 	switch {
-	case errors.Is(e, storage.ErrOutside), errors.Is(e, storage.ErrNotAPath), errors.As(e, &name):
-		return fmt.Sprintf("Nothing was sent. Files are uploaded from %s only, and neither hidden ones nor through links out of it: the user can put the file there, or set MINIMAX_MCP_UPLOAD_PATH.", e.dir)
+	case errors.As(e, &name):
+		return fmt.Sprintf("Nothing was sent. Neither hidden files are uploaded, nor such with names that are a trap on some system: the user can rename it, such as to %q.", name.Suggest)
+	case errors.Is(e, storage.ErrOutside), errors.Is(e, storage.ErrNotAPath):
+		return fmt.Sprintf("Nothing was sent. Files are uploaded from %s only, and not through links out of it: the user can put the file there, or set MINIMAX_MCP_UPLOAD_PATH.", e.dir)
 	case errors.Is(e, fs.ErrNotExist):
 		return fmt.Sprintf("Nothing was sent. Pass the path of a file in %s.", e.dir)
 	}

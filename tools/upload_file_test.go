@@ -93,7 +93,7 @@ func TestUploadFile_refuses_before_a_byte_travels(t *testing.T) {
 		{`{"path":"none.mp3","purpose":"voice_clone"}`, []string{"no such file", b.dir.Path()}},
 		{`{"path":"","purpose":"voice_clone"}`, []string{"path"}},
 		{`{"path":".","purpose":"voice_clone"}`, []string{"Nothing was sent"}},
-		{`{"path":".env","purpose":"voice_clone"}`, []string{"hidden", "MINIMAX_MCP_UPLOAD_PATH"}},
+		{`{"path":".env","purpose":"voice_clone"}`, []string{"hidden", `"env"`}},
 		{`{"path":"../secret.mp3","purpose":"voice_clone"}`, []string{"leads out", "MINIMAX_MCP_UPLOAD_PATH"}},
 		{fmt.Sprintf(`{"path":%q,"purpose":"voice_clone"}`, outside), []string{"leads out"}},
 		{`{"path":"link.mp3","purpose":"voice_clone"}`, []string{"leads out"}},
