@@ -43,6 +43,7 @@ func (in downloadIn) check() error {
 type downloadOut struct {
 	Status         string   `json:"status" jsonschema:"done: the file is at path; in_progress: it is still coming, see next; link: nothing was saved, fetch uri"`
 	FileID         string   `json:"file_id" jsonschema:"empty where a task makes a URL and no file"`
+	TaskID         string   `json:"task_id,omitempty" jsonschema:"of the task that made it, if that was asked for"`
 	Filename       string   `json:"filename"`
 	Path           string   `json:"path,omitempty" jsonschema:"absolute"`
 	URI            string   `json:"uri,omitempty"`
@@ -140,13 +141,14 @@ func download(ctx context.Context, d Deps, running *transfers, tasks *watch, in 
 		return download(ctx, d, running, tasks, in) // it was removed meanwhile
 	}
 	out := j.saved.out
+	out.TaskID = string(in.TaskID)
 	out.Entries, err = d.unpack(ctx, in, j.saved)
 	return out, err
 }
 
 func inProgress(in downloadIn) downloadOut {
 	return downloadOut{
-		Status: "in_progress", FileID: string(in.FileID), Size: "unknown", VerifiedBy: []string{},
+		Status: "in_progress", FileID: string(in.FileID), TaskID: string(in.TaskID), Size: "unknown", VerifiedBy: []string{},
 		Next: "call download_file again with the same arguments",
 	}
 }
@@ -188,7 +190,9 @@ func (d Deps) link(ctx context.Context, tasks *watch, in downloadIn) (downloadOu
 	if err != nil {
 		return downloadOut{}, err
 	}
-	return d.linkTo(it.file)
+	out, err := d.linkTo(it.file)
+	out.TaskID = string(in.TaskID)
+	return out, err
 }
 
 // linkTo is the answer of a server that saves nothing.
@@ -212,7 +216,11 @@ func (out downloadOut) attached() []mcp.Content {
 	if out.URI == "" {
 		return nil
 	}
-	link := mcp.NewResourceLink(out.URI, out.Filename, strings.TrimSpace("File "+out.FileID), out.MIMEType)
+	description := "File " + out.FileID
+	if out.FileID == "" {
+		description = "Made by task " + out.TaskID
+	}
+	link := mcp.NewResourceLink(out.URI, out.Filename, description, out.MIMEType)
 	if out.Status == "done" {
 		link.Name = filepath.Base(out.Path)
 		link.Size = &out.Bytes

@@ -29,6 +29,7 @@ import (
 type downloaded struct {
 	Status         string   `json:"status"`
 	FileID         string   `json:"file_id"`
+	TaskID         string   `json:"task_id"`
 	Path           string   `json:"path"`
 	URI            string   `json:"uri"`
 	Bytes          int64    `json:"bytes"`

@@ -151,7 +151,7 @@ func TestDownloadFile_of_a_task_is_one_call(t *testing.T) {
 			arguments := fmt.Sprintf(`{"task_id":%q,"kind":%q,"path":"%s/"}`, id, kind, kind)
 			retrieves := b.sandbox.Count("retrieve")
 			got := into[downloaded](t, c, "download_file", arguments)
-			if got.Status != "done" || got.SHA256 != b.sandbox.SHA256(file) || filepath.Dir(got.Path) != b.dir.Join(string(kind)) {
+			if got.Status != "done" || got.TaskID != string(id) || got.SHA256 != b.sandbox.SHA256(file) || filepath.Dir(got.Path) != b.dir.Join(string(kind)) {
 				t.Errorf("%s: %+v", kind, got)
 			}
 			if hasFile(kind) && (got.FileID != string(file) || b.sandbox.Count("retrieve") != retrieves+1) {
