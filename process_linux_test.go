@@ -245,7 +245,7 @@ func TestKilled(t *testing.T) {
 			t.Errorf("a kill cost %d bytes, and %d connections have parts of %d", lost, connections, part)
 		}
 	}
-	if resumed < kills/4 {
+	if resumed < kills/4 && !testing.Short() {
 		t.Errorf("only %d of %d kills met a download that had gone on from an earlier one", resumed, kills)
 	}
 	s.Misbehave(f.ID)

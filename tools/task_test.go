@@ -49,11 +49,15 @@ func TestWaitForTask(t *testing.T) {
 	eachWay(t, func(t *testing.T, connect func(*bench) *client.Client) {
 		b := newTaskBench(t)
 		c := connect(b)
+		early := 0 // tasks that were seen under way: they hurry
 		for kind, file := range makes {
 			id := b.sandbox.AddTask(kind, file, false)
-			early := into[waited](t, c, "wait_for_task", fmt.Sprintf(`{"task_id":%q,"kind":%q,"wait_seconds":0}`, id, kind))
-			if early.Status != "in_progress" || early.TaskStatus == "" || !strings.Contains(early.Next, "again") || early.File.FileID != "" {
-				t.Errorf("%s, asked at once: %+v", kind, early)
+			first := into[waited](t, c, "wait_for_task", fmt.Sprintf(`{"task_id":%q,"kind":%q,"wait_seconds":0}`, id, kind))
+			if first.Status == "in_progress" {
+				early++
+				if first.TaskStatus == "" || !strings.Contains(first.Next, "again") || first.File.FileID != "" {
+					t.Errorf("%s, asked at once: %+v", kind, first)
+				}
 			}
 			done := into[waited](t, c, "wait_for_task", fmt.Sprintf(`{"task_id":%s,"kind":%q}`, id, kind)) // a number this time
 			if done.Status != "done" || done.ExpiresAt == "" || !strings.Contains(done.Next, "download_file") {
@@ -72,6 +76,9 @@ func TestWaitForTask(t *testing.T) {
 					t.Errorf("%s: %q lacks %q", kind, got, want)
 				}
 			}
+		}
+		if early == 0 {
+			t.Error("no task was seen under way")
 		}
 	})
 }
@@ -213,10 +220,16 @@ func TestDownloadFile_of_a_task_where_nothing_is_saved(t *testing.T) {
 	b := newTaskBench(t)
 	b.deps.LinkOnly = true
 	c := connect(t, b)
+	early := 0
+	defer func() {
+		if early == 0 {
+			t.Error("no task was seen under way")
+		}
+	}()
 	for kind, file := range makes {
 		id := b.sandbox.AddTask(kind, file, false)
-		if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"task_id":%q,"kind":%q,"wait_seconds":0}`, id, kind)); got.Status != "in_progress" {
-			t.Errorf("%s: %+v", kind, got)
+		if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"task_id":%q,"kind":%q,"wait_seconds":0}`, id, kind)); got.Status == "in_progress" {
+			early++
 		}
 		if got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"task_id":%q,"kind":%q}`, id, kind)); got.Status != "link" || got.URI == "" || got.ExpiresAt == "" {
 			t.Errorf("%s: %+v", kind, got)
