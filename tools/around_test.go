@@ -70,6 +70,7 @@ func TestCompletion(t *testing.T) {
 	for i := range 250 {
 		b.sandbox.Add(sandbox.NewFile{ID: "", Filename: "a.mp3", Purpose: "voice_clone", Content: []byte{}, CreatedAt: time.Unix(1_790_000_000+int64(i), 0)})
 	}
+	b.sandbox.Add(sandbox.NewFile{ID: "78", Filename: "old.mp3", Purpose: "prompt_audio", Content: []byte{}, CreatedAt: time.Unix(1, 0)}) // not recent
 	newest := b.sandbox.Add(sandbox.NewFile{ID: "77", Filename: "b.mp3", Purpose: "prompt_audio", Content: []byte{}})
 	complete := func(argument, value string) []string {
 		t.Helper()
@@ -93,6 +94,9 @@ func TestCompletion(t *testing.T) {
 	}
 	if got := complete("nonsense", ""); len(got) != 0 {
 		t.Errorf("%v", got)
+	}
+	if n := b.sandbox.Count("list"); n != len(minimax.ListablePurposes()) {
+		t.Errorf("%d lists for two completions in a moment", n)
 	}
 }
 

@@ -29,6 +29,7 @@ func (*question) Error() string { return "a question is open" }
 type reply struct {
 	state  string
 	answer *mcp.ElicitationResult // nil where there is none
+	err    error                  // why there is none, if that is known
 }
 
 type (
@@ -87,9 +88,9 @@ func ask(ctx context.Context, s *server.MCPServer, q *question, run func(context
 		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)}, Params: q.form(),
 	})
 	if err != nil {
-		answer = nil // it says so in the tool's own words
+		answer = nil
 	}
-	out, err := run(withReply(ctx, reply{q.state, answer}))
+	out, err := run(withReply(ctx, reply{q.state, answer, err}))
 	return nil, out, err
 }
 

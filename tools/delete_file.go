@@ -137,6 +137,8 @@ func (d Deps) decided(stamp seal, r reply, file condemned) error {
 		return &tooLate
 	case asked != file:
 		return &aboutAnother
+	case r.answer == nil && r.err != nil:
+		return &refusal{fmt.Sprintf("%s: %v", unanswered.why, r.err), unanswered.advice}
 	case r.answer == nil:
 		return &unanswered
 	case r.answer.Action == mcp.ElicitationResponseActionDecline:

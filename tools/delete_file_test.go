@@ -3,6 +3,7 @@ package tools_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"sync/atomic"
@@ -76,6 +77,16 @@ func TestDeleteFile_asks_the_user(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A client of the modern era fails by itself then, and sends nothing.
+func TestDeleteFile_asks_a_client_that_fails_to(t *testing.T) {
+	b := newBench(t, sandbox.Config{})
+	b.user = &user{err: errors.New("no screen")}
+	got := failing(t, connect(t, b), "delete_file", `{"file_id":"`+sandbox.SeedVoice+`"}`)
+	if !strings.Contains(got, "the question was not answered: ") || !strings.Contains(got, "no screen") || !strings.HasSuffix(got, "Nothing was deleted.") || !b.sandbox.Has(sandbox.SeedVoice) {
+		t.Errorf("%s", got)
 	}
 }
 

@@ -117,7 +117,6 @@ type page struct {
 	from         cursor
 	after        bool // there is a point; else the page is the first
 	nameContains string
-	only         func(minimax.File) bool // others are passed over; nil means all
 	limit        int
 
 	mu    sync.Mutex
@@ -168,7 +167,7 @@ func (p *page) add(f minimax.File) {
 		p.seen[f.ID] = struct{}{}
 	}
 	if f.CreatedAt <= p.from.CreatedAfter && p.from.CreatedAfter != 0 ||
-		!strings.Contains(strings.ToLower(f.Filename), p.nameContains) || p.only != nil && !p.only(f) {
+		!strings.Contains(strings.ToLower(f.Filename), p.nameContains) {
 		return
 	}
 	p.total++

@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+	"golang.org/x/sync/singleflight"
 
 	"minimax-files-mcp/minimax"
 )
@@ -75,41 +79,78 @@ func asJSON(uri string, v any) (mcp.ResourceContents, error) {
 }
 
 // completer completes the arguments of resource templates and prompts.
-type completer struct{ Deps }
+type completer struct {
+	Deps
 
-func (c completer) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+	asking singleflight.Group // by the caller's key
+	mu     sync.Mutex
+	recent map[string]recentIDs // by the caller's key
+}
+
+// recentIDs are the newest files' ids. A person types a letter at a time, and
+// not each is worth five questions to the API.
+type recentIDs struct {
+	ids   []string
+	until time.Time
+}
+
+const (
+	maxCompletions = 100 // the protocol allows no more
+	recentFor      = 15 * time.Second
+)
+
+func newCompleter(d Deps) *completer { return &completer{Deps: d, recent: map[string]recentIDs{}} }
+
+func (c *completer) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
 	return c.complete(ctx, argument)
 }
 
-func (c completer) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
+func (c *completer) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, _ mcp.CompleteContext) (*mcp.Completion, error) {
 	return c.complete(ctx, argument)
 }
 
-// maxCompletions is how many the protocol allows.
-const maxCompletions = 100
-
-func (c completer) complete(ctx context.Context, argument mcp.CompleteArgument) (*mcp.Completion, error) {
-	var values []string
+func (c *completer) complete(ctx context.Context, argument mcp.CompleteArgument) (*mcp.Completion, error) {
+	values := []string{}
 	switch argument.Name {
 	case "purpose":
 		values = minimax.ListablePurposes()
-	case "kind":
-		values = taskKinds()
 	case "file_id":
-		// Recent files: those that can be listed, the newest first.
-		p := &page{limit: maxCompletions, seen: map[minimax.ID]struct{}{}, only: func(f minimax.File) bool { return strings.HasPrefix(string(f.ID), argument.Value) }}
-		if _, err := p.gather(ctx, c.Files, minimax.ListablePurposes()); err != nil {
+		ids, err := c.recentFiles(ctx)
+		if err != nil {
 			return nil, errors.New(explain(err))
 		}
-		for _, f := range p.files {
-			values = append(values, string(f.ID))
-		}
+		values = slices.Clone(ids)
 	}
 	values = slices.DeleteFunc(values, func(v string) bool { return !strings.HasPrefix(v, argument.Value) })
-	more := len(values) > maxCompletions
-	values = values[:min(len(values), maxCompletions)]
-	if values == nil {
-		values = []string{}
+	return &mcp.Completion{Values: values}, nil
+}
+
+// recentFiles are the ids of the newest files that can be listed.
+func (c *completer) recentFiles(ctx context.Context) ([]string, error) {
+	key := string(c.CursorKey(ctx))
+	c.mu.Lock()
+	maps.DeleteFunc(c.recent, func(_ string, r recentIDs) bool { return c.now().After(r.until) })
+	known, ok := c.recent[key]
+	c.mu.Unlock()
+	if ok {
+		return known.ids, nil
 	}
-	return &mcp.Completion{Values: values, HasMore: more}, nil
+	ids, err, _ := c.asking.Do(key, func() (any, error) {
+		p := &page{limit: maxCompletions, seen: map[minimax.ID]struct{}{}}
+		if _, err := p.gather(ctx, c.Files, minimax.ListablePurposes()); err != nil {
+			return nil, err
+		}
+		ids := []string{}
+		for _, f := range p.files[:min(len(p.files), maxCompletions)] {
+			ids = append(ids, string(f.ID))
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.recent[key] = recentIDs{ids, c.now().Add(recentFor)}
+		return ids, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids.([]string), nil
 }

@@ -19,6 +19,7 @@ type About struct {
 // templates, completions, prompts and instructions.
 func NewServer(about About, d Deps, chosen []Tool) *server.MCPServer {
 	const hour = 60 * 60 * 1000 // milliseconds
+	complete := newCompleter(d)
 	s := server.NewMCPServer(about.Name, about.Version,
 		server.WithTitle("MiniMax files"),
 		server.WithDescription("The files of a MiniMax account: find, download, read, upload and delete them, and wait for generation tasks."),
@@ -29,8 +30,8 @@ func NewServer(about About, d Deps, chosen []Tool) *server.MCPServer {
 		server.WithResourceCapabilities(false, false),
 		server.WithPromptCapabilities(false),
 		server.WithCompletions(),
-		server.WithResourceCompletionProvider(completer{d}),
-		server.WithPromptCompletionProvider(completer{d}),
+		server.WithResourceCompletionProvider(complete),
+		server.WithPromptCompletionProvider(complete),
 		// What is offered does not change while the server runs; files do.
 		server.WithMethodCacheHints(mcp.MethodToolsList, hour, mcp.CacheScopePublic),
 		server.WithMethodCacheHints(mcp.MethodPromptsList, hour, mcp.CacheScopePublic),

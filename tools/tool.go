@@ -152,7 +152,7 @@ func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerF
 		progress := newProgress(ctx, s, req)
 		ctx = withAbility(withProgress(ctx, progress))
 		if len(req.Params.InputResponses) > 0 || req.Params.RequestState != "" {
-			ctx = withReply(ctx, reply{req.Params.RequestState, server.ElicitationResponse(req.Params.InputResponses, replyID)})
+			ctx = withReply(ctx, reply{state: req.Params.RequestState, answer: server.ElicitationResponse(req.Params.InputResponses, replyID)})
 		}
 		run := func(ctx context.Context) (any, error) { return t.run(ctx, req, log) }
 		out, err := run(ctx)

@@ -54,7 +54,7 @@ func newServer() *server.MCPServer {
 		form := mcp.ElicitationParams{Message: "may I?", RequestedSchema: map[string]any{"type": "object"}}
 		answer, err := s.RequestElicitation(ctx, mcp.ElicitationRequest{Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)}, Params: form})
 		if err != nil {
-			return mcp.NewToolResultError("ask failed: " + err.Error()), nil
+			return mcp.NewToolResultError("ask failed: " + err.Error()), nil //nolint:nilerr // it is a result
 		}
 		return mcp.NewToolResultText("ask got " + string(answer.Action)), nil
 	})
