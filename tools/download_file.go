@@ -96,6 +96,9 @@ func downloadFile(d Deps) Tool {
 		if err := in.check(); err != nil {
 			return downloadOut{}, err
 		}
+		if in.FileID != "" {
+			in.Kind = "" // it says nothing then, and must not make another download of it
+		}
 		do := func() (downloadOut, error) { return download(ctx, d, running, tasks, in) }
 		if d.LinkOnly {
 			do = func() (downloadOut, error) { return d.link(ctx, tasks, in) }
