@@ -102,24 +102,30 @@ func TestSurface(t *testing.T) {
 }
 
 func TestSurface_is_small(t *testing.T) {
-	read, whole := 0, 0
-	for _, tool := range tools.All(tools.Deps{}) {
-		definition := tool.MCP()
-		all, err := json.Marshal(definition)
-		if err != nil {
-			t.Fatal(err)
+	for mode, deps := range modes(t) {
+		read, whole := 0, 0
+		for _, tool := range tools.All(deps) {
+			definition := tool.MCP()
+			all, err := json.Marshal(definition)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole += len(all)
+			read += len(definition.Name) + len(definition.Description) + len(definition.RawInputSchema)
 		}
-		whole += len(all)
-		read += len(definition.Name) + len(definition.Description) + len(definition.RawInputSchema)
-	}
-	if read > 8000 || whole > 16000 {
-		t.Errorf("a model reads %d bytes (8000 allowed) of %d (16000 allowed)", read, whole)
+		if read > 8000 || whole > 16000 {
+			t.Errorf("%s: a model reads %d bytes (8000 allowed) of %d (16000 allowed)", mode, read, whole)
+		}
 	}
 }
 
 func TestSurface_is_portable(t *testing.T) {
 	name := regexp.MustCompile(`^[a-z_]{1,45}$`)
-	for _, tool := range tools.All(tools.Deps{}) {
+	all := []tools.Tool{}
+	for _, deps := range modes(t) {
+		all = append(all, tools.All(deps)...)
+	}
+	for _, tool := range all {
 		definition := tool.MCP()
 		if !name.MatchString(tool.Name) {
 			t.Errorf("name %s", tool.Name)

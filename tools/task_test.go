@@ -120,6 +120,17 @@ func TestWaitForTask_is_polite(t *testing.T) {
 	}
 }
 
+func TestWaitForTask_is_not_held_by_an_answer_that_does_not_come(t *testing.T) {
+	b := newBench(t, sandbox.Config{TaskStep: time.Hour})
+	b.deps.PollEvery = 10 * time.Millisecond
+	b.sandbox.MisbehaveAt("query_video", sandbox.Fault{Times: 1}, sandbox.Fault{Delay: time.Hour})
+	id := b.sandbox.AddTask(minimax.TaskVideo, sandbox.SeedVideo, false)
+	got := into[waited](t, connect(t, b), "wait_for_task", fmt.Sprintf(`{"task_id":%q,"kind":"video","wait_seconds":1}`, id))
+	if got.Status != "in_progress" || got.TaskStatus != "Preparing" || b.sandbox.Count("query_video") != 2 {
+		t.Errorf("%+v after %d queries", got, b.sandbox.Count("query_video"))
+	}
+}
+
 func TestBadTasks(t *testing.T) {
 	b := newTaskBench(t)
 	c := connect(t, b)

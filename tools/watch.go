@@ -3,6 +3,7 @@ package tools
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,37 +47,53 @@ func newWatch(d Deps) *watch { return &watch{d, rate.NewLimiter(speechQueries, 1
 // answered last. tell hears it in words.
 func (w *watch) wait(ctx context.Context, kind minimax.TaskKind, id minimax.ID, most time.Duration, tell func(string)) (*minimax.Task, error) {
 	started := time.Now()
-	over := time.NewTimer(most)
-	defer over.Stop()
+	// The first question may take longer than the call waits; a later one is not
+	// worth that, as there is an answer to give.
+	later, cancel := context.WithDeadline(ctx, started.Add(most))
+	defer cancel()
 	// A video takes minutes, and the documentation advises 10 s; speech is there
 	// sooner, and its limit is by the second.
 	pause, longestPause := 10*time.Second, 30*time.Second
 	if kind == minimax.TaskSpeech {
 		pause, longestPause = time.Second, 10*time.Second
 	}
-	for pause = cmp.Or(w.PollEvery, pause); ; pause = min(pause*3/2, longestPause) {
-		if kind == minimax.TaskSpeech {
-			if err := w.speech.Wait(ctx); err != nil {
-				return nil, context.Cause(ctx)
-			}
-		}
-		t, err := w.Files.Task(ctx, kind, id)
-		if err != nil || t.Done {
-			return t, err
-		}
-		next := time.NewTimer(pause)
+	t, err := w.ask(ctx, kind, id)
+	for pause = cmp.Or(w.PollEvery, pause); err == nil && !t.Done; pause = min(pause*3/2, longestPause) {
+		next := time.After(pause)
 		tick := time.NewTicker(10 * progressEvery)
 		for waiting := true; waiting; {
 			tell(fmt.Sprintf("the task is %s, after %s", asData(t.Status), time.Since(started).Round(time.Second)))
 			select {
 			case <-tick.C:
-			case <-next.C:
+			case <-next:
 				waiting = false
-			case <-over.C:
-				return t, nil
-			case <-ctx.Done():
-				return nil, context.Cause(ctx)
+			case <-later.Done():
+				tick.Stop()
+				return t, context.Cause(ctx)
 			}
 		}
+		tick.Stop()
+		now, failed := w.ask(later, kind, id)
+		if errors.Is(failed, errNoTurn) {
+			<-later.Done()
+		}
+		if failed != nil && later.Err() != nil {
+			return t, context.Cause(ctx)
+		}
+		t, err = now, failed
 	}
+	return t, err
+}
+
+// errNoTurn is that of a question whose turn would come too late.
+var errNoTurn = errors.New("the API is asked for many tasks already")
+
+// ask asks once, when its turn has come.
+func (w *watch) ask(ctx context.Context, kind minimax.TaskKind, id minimax.ID) (*minimax.Task, error) {
+	if kind == minimax.TaskSpeech {
+		if err := w.speech.Wait(ctx); err != nil {
+			return nil, cmp.Or(context.Cause(ctx), errNoTurn)
+		}
+	}
+	return w.Files.Task(ctx, kind, id)
 }
