@@ -21,7 +21,7 @@ func (p *program) sandboxCommand() *cobra.Command {
 				return usageError{err}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), sandboxHelp, s.URL(), sandbox.Key, sandbox.SeedVideo, sandbox.SeedSpeech, sandbox.SeedVoice,
-				s.URL(), sandbox.Key, sandbox.SeedVideo, s.URL(), s.URL(), sandbox.SeedVideo, s.URL(),
+				s.URL(), sandbox.Key, sandbox.SeedVideo, s.URL(), sandbox.Key, s.URL(), s.URL(), sandbox.SeedVideo, s.URL(),
 				wrap(strings.Join(sandbox.FaultNames(), ", ")+".", "  "))
 			return s.Wait(cmd.Context())
 		},
@@ -42,6 +42,11 @@ It holds a generated video (%s), an asynchronous speech result
 (%s), a voice sample (%s) and more:
 
   curl '%s/v1/files/retrieve' -G -H 'Authorization: Bearer %s' -d file_id=%s
+
+It makes tasks, which end in a file after some seconds, or in failure if "fail"
+is in the prompt (also /v1/t2a_async_v2 with a text, and /v2/video_generation):
+
+  curl -X POST '%s/v1/video_generation' -H 'Authorization: Bearer %s' -d '{"prompt":"a harbour"}'
 
 It takes files of any size, and misbehaves when told to, for one file or at one
 endpoint (list, retrieve, content, upload, delete, query_video, query_speech,
