@@ -182,7 +182,7 @@ func withoutURL(err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
-	if strings.Contains(err.Error(), "://") {
+	if text := err.Error(); strings.Contains(text, "?") || strings.Contains(text, "://") || strings.Contains(text, "Location") {
 		return errors.New("its answer is malformed")
 	}
 	return err

@@ -464,3 +464,15 @@ func TestFile_URLExpires(t *testing.T) {
 		}
 	}
 }
+
+// TestClient_quotes_no_redirect: what can't be read may hold a signature.
+func TestClient_quotes_no_redirect(t *testing.T) {
+	s := startSandbox(t, sandbox.Config{})
+	c := clientOf(s)
+	for _, to := range []string{"/o%zz?Signature=secret", "https://example.org/%zz?Signature=secret", "https://example.org/x?Signature=secret"} {
+		s.MisbehaveAt("retrieve", sandbox.Fault{Redirect: to})
+		if _, err := c.Retrieve(t.Context(), sandbox.SeedVideo); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+}

@@ -89,6 +89,9 @@ func CheckUpload(purpose, filename string, size int64) error {
 			}
 		}
 	}
+	if fits && size > most && sizeOf(size) == sizeOf(most) {
+		return fmt.Errorf("purpose %s takes %s, which is %d bytes; this file has %d", purpose, known.takes(), most, size)
+	}
 	if !fits || size > most {
 		return fmt.Errorf("purpose %s takes %s; this is a %s %s", purpose, known.takes(), sizeOf(size), strings.TrimSpace(ext+" file"))
 	}

@@ -18,6 +18,7 @@ func TestCheckUpload(t *testing.T) {
 		{"voice_clone", "ME.WAV", 1, ""},
 		{"voice_clone", "me.flac", 34 * MiB, "purpose voice_clone takes mp3, m4a or wav up to 20 MB; this is a 34 MB flac file"},
 		{"voice_clone", "me.mp3", 21 * MiB, "purpose voice_clone takes mp3, m4a or wav up to 20 MB; this is a 21 MB mp3 file"},
+		{"voice_clone", "me.mp3", 20*MiB + 1, "purpose voice_clone takes mp3, m4a or wav up to 20 MB, which is 20971520 bytes; this file has 20971521"},
 		{"voice_clone", "me", 2000, "purpose voice_clone takes mp3, m4a or wav up to 20 MB; this is a 1 kB file"},
 		{"voice_clone", "me.mp3", 0, "the file is empty"},
 		{"video_generation_input", "frame.heic", 30 * MiB, ""},

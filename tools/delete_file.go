@@ -78,6 +78,7 @@ func remove(ctx context.Context, d Deps, in deleteIn) (deleteOut, error) {
 		return deleteOut{}, err
 	}
 	f := got.File
+	f.Filename = cmp.Or(f.Filename, string(f.ID)) // something to confirm it by
 	switch {
 	case in.Purpose != "" && f.Purpose != "" && in.Purpose != f.Purpose:
 		return deleteOut{}, new(otherFile("its purpose is", f.Purpose, "and not", in.Purpose))

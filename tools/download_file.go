@@ -116,7 +116,7 @@ func download(ctx context.Context, d Deps, running *transfers, tasks *watch, in 
 	if err != nil {
 		return downloadOut{}, &pathError{in.Path, d.Dir.Path(), err} // before anything is asked of the API
 	}
-	key := strings.Join([]string{string(in.FileID), string(in.Kind), string(in.TaskID), asked}, "\x00")
+	key := strings.Join([]string{string(d.CursorKey(ctx)), string(in.FileID), string(in.Kind), string(in.TaskID), asked}, "\x00")
 	j, ended := running.run(ctx, key, patience(in.WaitSeconds), func(ctx context.Context, j *job) (saved, error) {
 		// A task may take long, and holds up no download meanwhile.
 		t, err := tasks.made(ctx, in, longest, func(status string) { j.note.Store(&status) })

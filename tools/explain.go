@@ -33,8 +33,8 @@ func retitle(op string, err error) error {
 }
 
 // explain words an error for an agent that has nothing else to go by: what
-// failed, why, and what to do next. It is the one place where errors get their
-// advice.
+// failed, why, and what to do next. Errors that only one tool has bring their
+// advice along, in a method next; all others get it here.
 func explain(err error) string {
 	if complete, ok := errors.AsType[*usageError](err); ok {
 		return complete.text

@@ -71,6 +71,17 @@ func (p *progress) bytes(done, total int64) {
 	p.send(params)
 }
 
+// still says that bytes are waited for, where none have come for a while: a
+// client takes silence for an end.
+func (p *progress) still(done, total int64) {
+	p.mu.Lock()
+	quiet := time.Since(p.last) >= 10*progressEvery
+	p.mu.Unlock()
+	if quiet {
+		p.words("waiting, with " + inWords(done, total, 0))
+	}
+}
+
 // words reports a state that has no number, when it changes and now and then.
 // The protocol wants a larger number each time: less than a byte does.
 func (p *progress) words(text string) {

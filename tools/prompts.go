@@ -40,9 +40,9 @@ func addPrompts(s *server.MCPServer, d Deps, chosen []Tool) {
 }
 
 func prompts(d Deps) []prompt {
-	where := "the download directory, and tell me its path"
+	save := "save what it made with download_file, and tell me its path"
 	if d.LinkOnly {
-		where = "nowhere, as this server gives links: give me its link, and say when it expires"
+		save = "get a link to what it made with download_file, and tell me when that expires"
 	}
 	purpose := mcp.PromptArgument{Name: "purpose", Description: "Only files of this purpose, such as voice_clone."}
 	return []prompt{
@@ -51,7 +51,7 @@ func prompts(d Deps) []prompt {
 			description: "Download what MiniMax has made last in this conversation.",
 			needs:       "download_file",
 			text: func(map[string]string) string {
-				return "Find the task_id or file_id of the latest MiniMax generation in this conversation, and save what it made with download_file to " + where +
+				return "Find the task_id or file_id of the latest MiniMax generation in this conversation, " + save +
 					". While the answer is in_progress, call again with the same arguments. If there is no generation in this conversation, say so: MiniMax does not list generated videos."
 			},
 		},

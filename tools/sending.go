@@ -37,9 +37,13 @@ func (s *sending) Read(p []byte) (int, error) {
 // begun reports that bytes may have left.
 func (s *sending) begun() bool { return s.sent.Load() > 0 }
 
-// sum is the digest in hex of what was sent.
+// sum is the digest in hex of what was sent, "" where the answer came before
+// all of it had been.
 func (s *sending) sum() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.sent.Load() != s.size {
+		return ""
+	}
 	return hex.EncodeToString(s.digest.Sum(nil))
 }

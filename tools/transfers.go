@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,8 +14,12 @@ import (
 // maxTransfers is how many run at a time; more wait their turn.
 const maxTransfers = 4
 
-// keepFor is how long the outcome of a download waits for a call.
-const keepFor = time.Hour
+// How long the outcome of a download waits for a call. A failure may be mended
+// meanwhile, and must not be told for long.
+const (
+	keepFor        = time.Hour
+	keepFailureFor = time.Minute
+)
 
 // transfers are the downloads under way. One outlives the call that started it,
 // because clients give up on a call long before a large file is there: the same
@@ -89,6 +94,7 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 				tell.words(*note)
 			} else {
 				tell.bytes(j.done.Load(), j.total.Load())
+				tell.still(j.done.Load(), j.total.Load())
 			}
 		}
 	}
@@ -108,8 +114,16 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 			return j
 		}
 		t.mu.Unlock() // it goes soon, and lets go of its file
-		<-j.ended
+		select {
+		case <-j.ended:
+		case <-ctx.Done():
+		}
 		t.mu.Lock()
+		if ctx.Err() != nil { // the call goes too
+			gone := &job{ended: make(chan struct{}), err: context.Cause(ctx)}
+			close(gone.ended)
+			return gone
+		}
 	}
 	jobCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	j := &job{cancel: cancel, ended: make(chan struct{}), waiting: 1}
@@ -117,7 +131,9 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 	t.jobs[key] = j
 	go func() {
 		defer func() {
-			j.panicked = recover()
+			if j.panicked = recover(); j.panicked != nil { // the call that tells it has another stack
+				t.log.Error("panic in a download", "panic", j.panicked, "stack", string(debug.Stack()))
+			}
 			cancel()
 			t.end(key, j)
 			close(j.ended)
@@ -174,10 +190,12 @@ func (t *transfers) end(key string, j *job) {
 		delete(t.jobs, key)
 		return
 	}
-	time.AfterFunc(keepFor, func() { t.forget(key, j) })
+	keep := keepFor
+	if j.err != nil {
+		keep = keepFailureFor
+	}
+	time.AfterFunc(keep, func() { t.forget(key, j) })
 	switch { // no call says so now
-	case j.panicked != nil:
-		t.log.Error("panic in a download whose call had left", "panic", j.panicked)
 	case j.err != nil:
 		t.log.Warn("a download failed whose call had left", "error", j.err)
 	default:

@@ -23,7 +23,7 @@ type uploadIn struct {
 
 type uploadOut struct {
 	File   record `json:"file"`
-	SHA256 string `json:"sha256" jsonschema:"of what was sent"`
+	SHA256 string `json:"sha256,omitempty" jsonschema:"of what was sent"`
 	URI    string `json:"uri,omitempty" jsonschema:"how other MiniMax calls refer to the file, for purposes that are used so"`
 }
 
@@ -58,7 +58,11 @@ func uploadFile(d Deps) Tool {
 }
 
 func upload(ctx context.Context, d Deps, in uploadIn) (uploadOut, error) {
-	name, err := d.Uploads.Resolve(in.Path, "\x00a file")
+	const directory = "\x00" // what a path that is one gets as its last element
+	name, err := d.Uploads.Resolve(in.Path, directory)
+	if strings.HasSuffix(name, directory) {
+		err = storage.ErrNotAFile
+	}
 	if err != nil {
 		return uploadOut{}, &sourceError{d.Uploads.Path(), err}
 	}

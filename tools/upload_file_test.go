@@ -92,7 +92,7 @@ func TestUploadFile_refuses_before_a_byte_travels(t *testing.T) {
 		{`{"path":"me.flac","purpose":"retrieval"}`, []string{`"retrieval" is not documented`, "unchecked"}},
 		{`{"path":"none.mp3","purpose":"voice_clone"}`, []string{"no such file", b.dir.Path()}},
 		{`{"path":"","purpose":"voice_clone"}`, []string{"path"}},
-		{`{"path":".","purpose":"voice_clone"}`, []string{"Nothing was sent"}},
+		{`{"path":".","purpose":"voice_clone"}`, []string{"it is not a file", "Nothing was sent"}},
 		{`{"path":".env","purpose":"voice_clone"}`, []string{"hidden", `"env"`}},
 		{`{"path":"../secret.mp3","purpose":"voice_clone"}`, []string{"leads out", "MINIMAX_MCP_UPLOAD_PATH"}},
 		{fmt.Sprintf(`{"path":%q,"purpose":"voice_clone"}`, outside), []string{"leads out"}},

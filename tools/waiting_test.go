@@ -161,7 +161,7 @@ func TestDownloadFile_queues_what_is_too_much_at_a_time(t *testing.T) {
 	})
 	var wg sync.WaitGroup
 	for i := range 9 {
-		id := b.film(2<<20, 2<<20)
+		id := b.film(2<<20, 1<<20)
 		wg.Go(func() {
 			req := mcp.CallToolRequest{}
 			req.Params.Name, req.Params.Arguments = "download_file", map[string]any{"file_id": string(id)}

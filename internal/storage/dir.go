@@ -113,8 +113,9 @@ func (d *Dir) Join(name string) string { return filepath.Join(d.path, filepath.F
 // file it means: relative to the directory, or absolute within it. A path that
 // is a directory, or ends in a slash, gets base as its last element.
 func (d *Dir) Resolve(asked, base string) (string, error) {
+	const fallback = "file" // of a suggestion
 	if strings.ContainsRune(asked, 0) {
-		return "", &NameError{asked, CleanName(asked, base)}
+		return "", &NameError{asked, CleanName(asked, fallback)}
 	}
 	if asked == "~" || strings.HasPrefix(asked, "~/") || strings.Contains(asked, "://") {
 		return "", ErrNotAPath
@@ -130,7 +131,7 @@ func (d *Dir) Resolve(asked, base string) (string, error) {
 	}
 	if !filepath.IsLocal(rel) && rel != "." {
 		if isReserved(filepath.Base(rel)) { // not local on Windows
-			return "", &NameError{rel, CleanName(rel, base)}
+			return "", &NameError{rel, CleanName(rel, fallback)}
 		}
 		return "", ErrOutside
 	}
@@ -139,7 +140,7 @@ func (d *Dir) Resolve(asked, base string) (string, error) {
 		return base, nil
 	}
 	for part := range strings.SplitSeq(name, "/") {
-		if clean := CleanName(part, base); clean != part {
+		if clean := CleanName(part, fallback); clean != part {
 			return "", &NameError{part, clean}
 		}
 	}

@@ -192,7 +192,7 @@ func (p *Part) remove() error {
 
 func (p *Part) removeHidden() error {
 	var errs []error
-	for _, suffix := range []string{".journal", ".part"} {
+	for _, suffix := range []string{".journal.new", ".journal", ".part"} {
 		if err := p.root.Remove(p.path(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

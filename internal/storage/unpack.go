@@ -22,10 +22,11 @@ type Entry struct {
 const maxEntries = 1000
 
 // Unpack unpacks a tar into a directory beside it that has its name without
-// the extension, or with "-unpacked" where it has none, and lists the files. Names are cleaned; links and devices are
-// left out; more than maxBytes in all, 0 for no bound, or than 1,000 files are
-// refused before they are written. Files that are there already with the same
-// bytes stay; other bytes are [ErrExists].
+// the extension, or with "-unpacked" where it has none, and lists the files.
+// Names are cleaned; links and devices are left out. It ends with an error at
+// the file that is more than maxBytes in all, 0 for no bound, or than 1,000
+// files. Files that are there already with the same bytes stay; other bytes are
+// [ErrExists].
 func (d *Dir) Unpack(ctx context.Context, name string, maxBytes int64) ([]Entry, error) {
 	d.unpacking.Lock() // two of the same would be in each other's way
 	defer d.unpacking.Unlock()

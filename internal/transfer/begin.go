@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 )
 
@@ -39,10 +40,13 @@ func (r *run) begin(ctx context.Context) (*Object, error) {
 		req = Request{Offset: r.plan.frontier(v.Size), IfRange: v.ETag}
 		if r.plan.missing() == 0 {
 			r.ready(parts)
-			return nil, nil
+			return nil, r.accept(&Object{Size: v.Size, Body: http.NoBody, Host: "the host"})
 		}
 	}
 	obj, err := r.open(ctx, r.patience, req)
+	if failed, ok := errors.AsType[*Error](err); ok && resuming && failed.Status == http.StatusRequestedRangeNotSatisfiable {
+		return nil, errChanged // it is shorter now
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -79,7 +79,7 @@ func (c *crew) start(ctx context.Context, obj *Object) {
 		defer w.stop()
 		err := c.work(workCtx, w)
 		c.plan.release(w)
-		if workCtx.Err() != nil && ctx.Err() == nil {
+		if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 			err = nil // retired: others do the rest
 		}
 		c.ended <- err

@@ -97,7 +97,7 @@ func (r *run) store(p []byte, off int64) error {
 	}
 	done := r.done.Add(int64(len(p)))
 	if r.opts.MaxBytes > 0 && done > r.opts.MaxBytes {
-		return errors.Join(tooLarge(&Object{Size: -1, Host: r.lastHost()}, r.opts), r.sink.Discard())
+		return tooLarge(&Object{Size: -1, Host: r.lastHost()}, r.opts)
 	}
 	if r.opts.Progress != nil {
 		r.opts.Progress(done, r.version.Size)

@@ -147,7 +147,7 @@ func notOpened(ctx context.Context, host string, err error) error {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err
 	}
-	if strings.Contains(err.Error(), "://") { // a redirect that can't be read is quoted
+	if strings.Contains(err.Error(), "?") || strings.Contains(err.Error(), "://") || strings.Contains(err.Error(), "Location") { // a redirect that can't be read is quoted
 		err = errors.New("its answer is malformed")
 	}
 	if errors.Is(err, ssrf.ErrProhibitedIP) {
