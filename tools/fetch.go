@@ -120,7 +120,7 @@ func (d Deps) unpack(ctx context.Context, in downloadIn, s saved) ([]entry, erro
 // fetch runs the transfer, and reports whether the same bytes were there
 // before.
 func (d Deps) fetch(ctx context.Context, it item, name string, j *job) (result transfer.Result, present bool, err error) {
-	part, err := d.Dir.Part(name, it.owner)
+	part, err := d.Dir.Part(ctx, name, it.owner)
 	if err != nil {
 		return result, false, err
 	}

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func newDir(t *testing.T) *storage.Dir {
 // put stores content under name.
 func put(t *testing.T, d *storage.Dir, name, content string) error {
 	t.Helper()
-	p, err := d.Part(name, "owner")
+	p, err := d.Part(t.Context(), name, "owner")
 	if err != nil {
 		return err
 	}
@@ -115,7 +116,7 @@ func TestDir_never_replaces(t *testing.T) {
 func TestPart_outlives_its_run(t *testing.T) {
 	d := newDir(t)
 	begin := func(t *testing.T) {
-		p, err := d.Part("clip.mp4", "owner")
+		p, err := d.Part(t.Context(), "clip.mp4", "owner")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +132,7 @@ func TestPart_outlives_its_run(t *testing.T) {
 	}
 	held := func(t *testing.T, owner string) string {
 		t.Helper()
-		p, err := d.Part("clip.mp4", owner)
+		p, err := d.Part(t.Context(), "clip.mp4", owner)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,6 +153,16 @@ func TestPart_outlives_its_run(t *testing.T) {
 		f, _ := os.OpenFile(d.Join(".clip.mp4.journal"), os.O_APPEND|os.O_WRONLY, 0)
 		f.WriteString("0123abcd {\"part\":1,")
 		f.Close()
+		if got := held(t, "owner"); got != "version 4 map[0:true 2:true]" {
+			t.Errorf("held: %s", got)
+		}
+	})
+	t.Run("and a call that is withdrawn changes nothing", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := d.Part(ctx, "clip.mp4", "owner"); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, want it cancelled", err)
+		}
 		if got := held(t, "owner"); got != "version 4 map[0:true 2:true]" {
 			t.Errorf("held: %s", got)
 		}
@@ -178,17 +189,17 @@ func TestPart_outlives_its_run(t *testing.T) {
 
 func TestPart_has_one_holder(t *testing.T) {
 	d := newDir(t)
-	p, err := d.Part("clip.mp4", "owner")
+	p, err := d.Part(t.Context(), "clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Part("clip.mp4", "owner"); !errors.Is(err, storage.ErrBusy) {
+	if _, err := d.Part(t.Context(), "clip.mp4", "owner"); !errors.Is(err, storage.ErrBusy) {
 		t.Errorf("%v, want ErrBusy", err)
 	}
 	if err := p.Begin([]byte("version"), 10, 4); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Part("clip.mp4", "another"); !errors.Is(err, storage.ErrBusy) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+	if _, err := d.Part(t.Context(), "clip.mp4", "another"); !errors.Is(err, storage.ErrBusy) || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("%v, want ErrBusy and who it is", err)
 	}
 	p.Close()
@@ -201,7 +212,7 @@ func TestPart_has_one_holder(t *testing.T) {
 // file got its name and before the hidden one is gone. They are one file then.
 func TestPart_that_was_published_is_left_alone(t *testing.T) {
 	d := newDir(t)
-	p, err := d.Part("clip.mp4", "owner")
+	p, err := d.Part(t.Context(), "clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +284,7 @@ func TestPart_that_is_taken_away(t *testing.T) {
 		for _, size := range []int64{8, -1} {
 			t.Run(fmt.Sprintf("%s, size %d", name, size), func(t *testing.T) {
 				d := newDir(t)
-				p, err := d.Part("clip.mp4", "owner")
+				p, err := d.Part(t.Context(), "clip.mp4", "owner")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -310,7 +321,7 @@ func TestPart_that_is_taken_away(t *testing.T) {
 
 func TestPart_can_be_begun_again(t *testing.T) {
 	d := newDir(t)
-	p, err := d.Part("clip.mp4", "owner")
+	p, err := d.Part(t.Context(), "clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func TestDir_on_a_full_disk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() }) // before the mount goes
-	p, err := d.Part("clip.mp4", "owner")
+	p, err := d.Part(t.Context(), "clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}

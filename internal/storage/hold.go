@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,8 +20,9 @@ func (e *BusyError) Unwrap() error { return ErrBusy }
 // Part takes hold of the unfinished file that is to be called name. What an
 // earlier run left of it is kept if it was of the same owner, such as the id
 // of what it is a copy of. It returns [ErrBusy] while somebody else has it, in
-// this process or another.
-func (d *Dir) Part(name, owner string) (*Part, error) {
+// this process or another. What is held is read, which takes time where it is
+// much: ctx ends it.
+func (d *Dir) Part(ctx context.Context, name, owner string) (*Part, error) {
 	root, err := d.open()
 	if err != nil {
 		return nil, err
@@ -34,7 +36,10 @@ func (d *Dir) Part(name, owner string) (*Part, error) {
 	if p.file, err = p.lock(); err != nil {
 		return nil, translate(err)
 	}
-	p.load()
+	if err := p.load(ctx); err != nil {
+		p.file.Close() // and what it holds stays as it is
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -85,22 +90,24 @@ func (p *Part) busy() error {
 }
 
 // load reads the journal and holds it against the bytes.
-func (p *Part) load() {
+func (p *Part) load(ctx context.Context) error {
 	f, err := p.root.Open(p.path(".journal"))
 	if err != nil {
-		return
+		return nil //nolint:nilerr // there is nothing to go on from
 	}
 	held, ok := readJournal(f)
-	if !ok || held.header.Owner != p.owner {
-		f.Close()
-		return
-	}
 	f.Close()
-	held.verify(p.file)
+	if !ok || held.header.Owner != p.owner {
+		return nil
+	}
+	if err := held.verify(ctx, p.file); err != nil {
+		return err
+	}
 	// Written anew, so that what a crash tore is not in the way of what is added.
 	if p.journal, err = p.writeJournal(held); err == nil {
 		p.held = held
 	}
+	return nil
 }
 
 // writeJournal puts a journal in the place of the one before.

@@ -3,6 +3,7 @@ package storage
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -76,9 +77,13 @@ func readJournal(from io.Reader) (j journal, ok bool) {
 	}
 }
 
-// verify drops the parts whose bytes are not what the journal says.
-func (j *journal) verify(file *os.File) {
+// verify drops the parts whose bytes are not what the journal says. It fails
+// only if ctx ends.
+func (j *journal) verify(ctx context.Context, file *os.File) error {
 	for part, sum := range j.sums {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
 		from := part * j.header.PartSize
 		digest := crc32.New(castagnoli)
 		n, err := io.Copy(digest, io.NewSectionReader(file, from, min(j.header.PartSize, j.header.Size-from)))
@@ -86,4 +91,5 @@ func (j *journal) verify(file *os.File) {
 			delete(j.sums, part)
 		}
 	}
+	return nil
 }

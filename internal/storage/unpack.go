@@ -63,7 +63,7 @@ func (d *Dir) Unpack(ctx context.Context, name string, maxBytes int64) ([]Entry,
 		}
 		total += header.Size
 		entry := Entry{path.Join(into, cleanPath(header.Name)), header.Size}
-		if err := d.unpackFile(entry, untilDone{ctx, reader}); err != nil {
+		if err := d.unpackFile(ctx, entry, untilDone{ctx, reader}); err != nil {
 			return nil, fmt.Errorf("unpack %q: %w", entry.Name, err)
 		}
 		entries = append(entries, entry)
@@ -97,8 +97,8 @@ func (r untilDone) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-func (d *Dir) unpackFile(entry Entry, from io.Reader) error {
-	p, err := d.Part(entry.Name, "unpacked")
+func (d *Dir) unpackFile(ctx context.Context, entry Entry, from io.Reader) error {
+	p, err := d.Part(ctx, entry.Name, "unpacked")
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (d *Dir) unpackFile(entry Entry, from io.Reader) error {
 	}
 	err = p.Commit()
 	if errors.Is(err, ErrExists) {
-		if sum, sumErr := d.SHA256(context.Background(), entry.Name); sumErr == nil && sum == hex.EncodeToString(digest.Sum(nil)) {
+		if sum, sumErr := d.SHA256(ctx, entry.Name); sumErr == nil && sum == hex.EncodeToString(digest.Sum(nil)) {
 			return nil
 		}
 	}

@@ -44,7 +44,7 @@ func TestWhateverHappens(t *testing.T) {
 		name := fmt.Sprintf("film-%d.mp4", n)
 		for range rapid.IntRange(1, 4).Draw(rt, "runs") {
 			r.Misbehave(r.file.ID, rapid.SliceOfN(fault, 0, 6).Draw(rt, "faults")...)
-			p, err := r.dir.Part(name, "owner")
+			p, err := r.dir.Part(t.Context(), name, "owner")
 			if err != nil {
 				rt.Fatal(err)
 			}

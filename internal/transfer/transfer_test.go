@@ -73,7 +73,7 @@ func newRemote(t testing.TB, size int64) *remote {
 
 // run transfers the file to film.mp4.
 func (r *remote) run(ctx context.Context, opts transfer.Options) (transfer.Result, error) {
-	part, err := r.dir.Part("film.mp4", "owner")
+	part, err := r.dir.Part(ctx, "film.mp4", "owner")
 	if err != nil {
 		return transfer.Result{}, err
 	}
@@ -419,7 +419,7 @@ func TestRun_uses_more_connections_where_each_is_throttled(t *testing.T) {
 
 func TestRun_one_at_a_time(t *testing.T) {
 	r := newRemote(t, 2*part)
-	held, err := r.dir.Part("film.mp4", "owner")
+	held, err := r.dir.Part(t.Context(), "film.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
 	}
