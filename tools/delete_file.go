@@ -139,7 +139,7 @@ func (d Deps) decided(stamp seal, r reply, file condemned) error {
 	case asked != file:
 		return &aboutAnother
 	case r.answer == nil && r.err != nil:
-		return &refusal{fmt.Sprintf("%s: %v", unanswered.why, r.err), unanswered.advice}
+		return &refusal{fmt.Sprintf("%s: %v", unanswered.why, r.err), "If the client can't show questions after all, the user can delete the file in another one, or set MINIMAX_DELETE_CONFIRM"}
 	case r.answer == nil:
 		return &unanswered
 	case r.answer.Action == mcp.ElicitationResponseActionDecline:

@@ -84,6 +84,9 @@ func nextAfterAPI(e *minimax.Error) string {
 		return codeAdvice[e.Code] + " " + retryWont
 	case errors.Is(e, minimax.ErrUnauthorized):
 		return "The user has to check the key: " + regionAdvice(e.Host) + " " + retryWont
+	case errors.Is(e, minimax.ErrInvalid) && strings.HasPrefix(e.Op, "upload "):
+		return "Check the file against what the purpose takes; the purposes of uploads are " +
+			strings.Join(minimax.PurposesFor(func(p minimax.Purpose) bool { return p.Upload }), ", ") + ". " + retryWont
 	case errors.Is(e, minimax.ErrInvalid) && strings.Contains(e.Op, "task "):
 		return "Check task_id and kind: a task is known to its own kind only (" + strings.Join(taskKinds(), ", ") + "), to the account that started it, and for a limited time. " + retryWont
 	case e.HTTPStatus == http.StatusNotFound:
@@ -201,7 +204,7 @@ func nextAfterTransfer(e *transfer.Error) string {
 			return "Nothing was saved. " + retryWont
 		}
 	}
-	return "What has arrived is kept: call again with the same arguments to go on."
+	return "To go on, call again with the same arguments: the parts that were whole are kept, where the host tells one version of the file from another."
 }
 
 func nextAfterPath(e *pathError) string {

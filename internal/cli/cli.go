@@ -62,7 +62,7 @@ func Run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 	case err == nil:
 		return exitOK
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(stderr, "%s: interrupted; what has arrived is kept: run the same command again to go on\n", name)
+		fmt.Fprintf(stderr, "%s: interrupted; run the same command again to go on\n", name)
 		return exitFailed
 	case errors.Is(err, errToolFailed):
 		return exitFailed

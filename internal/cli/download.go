@@ -51,7 +51,7 @@ func (p *program) download(cmd *cobra.Command, ids []string) error {
 		line, err := s.download(cmd, id)
 		switch {
 		case cmd.Context().Err() != nil:
-			return fmt.Errorf("interrupted; what has arrived of %s is kept: run the same command again to go on", id)
+			return fmt.Errorf("interrupted; the parts of %s that were whole are kept: run the same command again to go on", id)
 		case err != nil:
 			fmt.Fprintln(p.stderr, err)
 			failed = errToolFailed

@@ -101,7 +101,7 @@ func TestDir_never_replaces(t *testing.T) {
 		won := make(chan bool, 8)
 		for i := range 8 {
 			wg.Go(func() {
-				if put(t, d, "race.mp4", strings.Repeat("x", i)) == nil {
+				if put(t, d, "race.mp4", strings.Repeat("x", i+1)) == nil {
 					won <- true
 				}
 			})
@@ -316,6 +316,19 @@ func TestPart_that_is_taken_away(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestPart_beside_a_pipe(t *testing.T) {
+	d := newDir(t)
+	if err := os.MkdirAll(d.Path(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := makePipe(d.Join(".clip.mp4.journal")); err != nil {
+		t.Skip(err)
+	}
+	if err := put(t, d, "clip.mp4", "whole"); err != nil { // and it does not wait for a writer
+		t.Fatal(err)
 	}
 }
 

@@ -78,7 +78,7 @@ func (p *Part) sameFile(f *os.File, path string) bool {
 
 // busy says who holds the file, as far as its journal tells.
 func (p *Part) busy() error {
-	f, err := p.root.Open(p.path(".journal"))
+	f, err := p.root.OpenFile(p.path(".journal"), os.O_RDONLY|nonblock, 0) // a pipe must not make it wait
 	if err != nil {
 		return ErrBusy
 	}
@@ -91,7 +91,7 @@ func (p *Part) busy() error {
 
 // load reads the journal and holds it against the bytes.
 func (p *Part) load(ctx context.Context) error {
-	f, err := p.root.Open(p.path(".journal"))
+	f, err := p.root.OpenFile(p.path(".journal"), os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil //nolint:nilerr // there is nothing to go on from
 	}
