@@ -319,6 +319,28 @@ func TestPart_that_is_taken_away(t *testing.T) {
 	}
 }
 
+func TestPart_that_somebody_added_to(t *testing.T) {
+	d := newDir(t)
+	p, err := d.Part(t.Context(), "clip.mp4", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Begin([]byte("version"), 5, 4); err != nil {
+		t.Fatal(err)
+	}
+	p.WriteAt([]byte("whole"), 0)
+	if err := os.Truncate(d.Join(".clip.mp4.part"), 900); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(d.Join("clip.mp4")); string(got) != "whole" {
+		t.Errorf("%d bytes: %.10q", len(got), got)
+	}
+}
+
 func TestPart_beside_a_pipe(t *testing.T) {
 	d := newDir(t)
 	if err := os.MkdirAll(d.Path(), 0o755); err != nil {

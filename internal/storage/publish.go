@@ -12,6 +12,11 @@ var ErrGone = errors.New("the directory, or the unfinished file in it, was remov
 // Commit makes the file durable and gives it its name. If that is taken it
 // returns [ErrExists], and what was put together is dropped.
 func (p *Part) Commit() error {
+	if size := p.held.header.Size; size > 0 { // somebody may have added to it
+		if err := p.file.Truncate(size); err != nil {
+			return translate(err)
+		}
+	}
 	if err := p.file.Sync(); err != nil {
 		return translate(err)
 	}
