@@ -29,10 +29,12 @@ func settle(f *os.File, off, n int64) error {
 		_ = unix.Fadvise(fd, off, n, unix.FADV_DONTNEED) // a hint
 		return nil
 	})
-	if errors.Is(err, unix.EIO) || isFull(err) {
-		return err
+	for _, unable := range []error{unix.ENOSYS, unix.EOPNOTSUPP, unix.EINVAL, unix.ESPIPE} {
+		if errors.Is(err, unable) {
+			return nil // it can't be done here, and nothing was reported
+		}
 	}
-	return nil // it can't be done here
+	return err
 }
 
 // allocate takes the room on the disk at once: writing is faster, and a disk

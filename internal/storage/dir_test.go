@@ -209,29 +209,37 @@ func TestPart_has_one_holder(t *testing.T) {
 }
 
 // TestPart_that_was_published_is_left_alone: a process may be killed after the
-// file got its name and before the hidden one is gone. They are one file then.
+// file got its name and before the hidden one is gone. They are one file then,
+// also when the user has given it another name since.
 func TestPart_that_was_published_is_left_alone(t *testing.T) {
-	d := newDir(t)
-	p, err := d.Part(t.Context(), "clip.mp4", "owner")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Begin([]byte("version"), 5, 4); err != nil {
-		t.Fatal(err)
-	}
-	p.WriteAt([]byte("whole"), 0)
-	if err := os.Link(d.Join(".clip.mp4.part"), d.Join("clip.mp4")); err != nil {
-		t.Skipf("links are needed: %v", err)
-	}
-	p.Close()
-	if err := put(t, d, "clip.mp4", "something else"); !errors.Is(err, storage.ErrExists) {
-		t.Errorf("%v, want ErrExists", err)
-	}
-	if got, _ := os.ReadFile(d.Join("clip.mp4")); string(got) != "whole" {
-		t.Errorf("the file is now %q", got)
-	}
-	if got := entries(t, d); len(got) != 1 {
-		t.Errorf("left behind: %v", got)
+	for _, name := range []string{"clip.mp4", "keep.mp4"} {
+		t.Run(name, func(t *testing.T) {
+			d := newDir(t)
+			p, err := d.Part(t.Context(), "clip.mp4", "owner")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Begin([]byte("version"), 5, 4); err != nil {
+				t.Fatal(err)
+			}
+			p.WriteAt([]byte("whole"), 0)
+			if err := os.Link(d.Join(".clip.mp4.part"), d.Join(name)); err != nil {
+				t.Skipf("links are needed: %v", err)
+			}
+			p.Close()
+			err = put(t, d, "clip.mp4", "something else")
+			if name == "clip.mp4" && !errors.Is(err, storage.ErrExists) || name != "clip.mp4" && err != nil {
+				t.Errorf("put: %v", err)
+			}
+			if got, _ := os.ReadFile(d.Join(name)); string(got) != "whole" {
+				t.Errorf("the file is now %q", got)
+			}
+			for _, left := range entries(t, d) {
+				if strings.HasPrefix(left, ".") {
+					t.Errorf("left behind: %s", left)
+				}
+			}
+		})
 	}
 }
 

@@ -18,6 +18,16 @@ func lock(f *os.File) error {
 	return control(f, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 }
 
+// isLocked is the answer where somebody else has the lock.
+func isLocked(err error) bool { return errors.Is(err, unix.EWOULDBLOCK) }
+
+// linkCount is how many names a file has.
+func linkCount(f *os.File) (uint64, error) {
+	var stat unix.Stat_t
+	err := control(f, func(fd int) error { return unix.Fstat(fd, &stat) })
+	return uint64(stat.Nlink), err //nolint:unconvert // its type differs between systems
+}
+
 // freeSpace is what the disk of the file has left, in bytes.
 func freeSpace(f *os.File) (free int64, ok bool) {
 	var stat unix.Statfs_t

@@ -19,6 +19,16 @@ func lock(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, at)
 }
 
+// isLocked is the answer where somebody else has the lock.
+func isLocked(err error) bool { return errors.Is(err, windows.ERROR_LOCK_VIOLATION) }
+
+// linkCount is how many names a file has.
+func linkCount(f *os.File) (uint64, error) {
+	var info windows.ByHandleFileInformation
+	err := windows.GetFileInformationByHandle(windows.Handle(f.Fd()), &info)
+	return uint64(info.NumberOfLinks), err
+}
+
 // freeSpace is what the disk of the file has left, in bytes.
 func freeSpace(f *os.File) (free int64, ok bool) {
 	dir, err := windows.UTF16PtrFromString(filepath.Dir(f.Name()))

@@ -54,17 +54,25 @@ func (p *Part) lock() (*os.File, error) {
 		}
 		if err := lock(f); err != nil {
 			f.Close()
-			return nil, p.busy()
+			if isLocked(err) {
+				err = p.busy()
+			}
+			return nil, err
 		}
-		if p.sameFile(f, p.name) { // a crash came between publishing it and tidying up
-			err = p.removeHidden()
-		} else if p.sameFile(f, p.path(".part")) {
+		// A second name is the published one, if a crash came between giving it and
+		// tidying up, whatever that file is called by now; or it leads elsewhere.
+		// Either way its bytes are not ours.
+		if links, err := linkCount(f); err != nil || links > 1 {
+			f.Close()
+			if err = errors.Join(err, p.removeHidden()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if p.sameFile(f, p.path(".part")) {
 			return f, nil
 		}
 		f.Close()
-		if err != nil {
-			return nil, err
-		}
 	}
 	return nil, p.busy()
 }
