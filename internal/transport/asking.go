@@ -31,7 +31,7 @@ func newAsking() *asking {
 var _ interface {
 	server.SessionWithClientInfo
 	server.SessionWithElicitation
-} = (*stdioConn)(nil)
+} = (*conn)(nil)
 
 func (a *asking) GetClientInfo() mcp.Implementation {
 	a.mu.Lock()
@@ -58,7 +58,7 @@ func (a *asking) SetClientCapabilities(able mcp.ClientCapabilities) {
 }
 
 // RequestElicitation asks the client's user.
-func (c *stdioConn) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+func (c *conn) RequestElicitation(ctx context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	answer, err := c.ask(ctx, mcp.MethodElicitationCreate, request.Params)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (c *stdioConn) RequestElicitation(ctx context.Context, request mcp.Elicitat
 
 // ask sends a request and waits for its answer, which ends with ctx, or with
 // the input.
-func (c *stdioConn) ask(ctx context.Context, method mcp.MCPMethod, params any) (json.RawMessage, error) {
+func (c *conn) ask(ctx context.Context, method mcp.MCPMethod, params any) (json.RawMessage, error) {
 	answered := make(chan message, 1)
 	c.asking.mu.Lock()
 	c.asked++
