@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/caarlos0/env/v11"
@@ -28,23 +29,40 @@ import (
 // Config is the one source of settings. Each field's tags are its
 // documentation: the variable, its default, what it does, a valid value.
 type Config struct {
-	APIKey       Secret     `env:"MINIMAX_API_KEY" secret:"true" doc:"The MiniMax API key. Without one the server starts and lists its tools, and each call says what to set." example:"sk-api-…"`
-	APIKeyFile   string     `env:"MINIMAX_API_KEY_FILE" doc:"A file that holds the key, instead of MINIMAX_API_KEY." example:"/run/secrets/minimax"`
-	Region       Region     `env:"MINIMAX_REGION" envDefault:"global" doc:"Which MiniMax the key is from: global (minimax.io) or cn (minimaxi.com, minimax.cn)." example:"cn"`
-	APIHost      BaseURL    `env:"MINIMAX_API_HOST" doc:"The API server, instead of the region's; a path prefix is kept." example:"https://api.minimax.io"`
-	GroupID      string     `env:"MINIMAX_GROUP_ID" doc:"The GroupId that old accounts must send." example:"1782658868262748467"`
-	APIQuery     Query      `env:"MINIMAX_API_QUERY" secret:"true" doc:"Query parameters added to every API call, as some resellers want." example:"channel_id=7&task=files"`
-	BasePath     string     `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user, or minimax-files in the temporary directory where there is no home." example:"~/Movies"`
-	UploadPath   string     `env:"MINIMAX_MCP_UPLOAD_PATH" doc:"The directory that uploads come from, and never from outside of it. Default: MINIMAX_MCP_BASE_PATH." example:"~/Music"`
-	ReadOnly     bool       `env:"MINIMAX_READ_ONLY" doc:"With true, the tools that change the account, upload_file and delete_file, are not there." example:"true"`
-	Tools        []string   `env:"MINIMAX_TOOLS" doc:"The tools to offer, by name; the others are not there. Default: all." example:"list_files,download_file"`
-	Confirm      Confirm    `env:"MINIMAX_DELETE_CONFIRM" envDefault:"auto" doc:"What delete_file wants first: auto, the user's word where the client can ask for it, else the file's name; always, the user's word; never, nothing." example:"always"`
-	ResourceMode Mode       `env:"MINIMAX_API_RESOURCE_MODE" envDefault:"local" doc:"What download_file does: local saves the file, url answers with its download URL." example:"url"`
-	MaxDownload  ByteSize   `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
-	Connections  Count      `env:"MINIMAX_MAX_CONNECTIONS" envDefault:"8" doc:"How many connections one download may use. More than one is opened only while that raises the speed." example:"1"`
-	LogLevel     slog.Level `env:"MINIMAX_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error." example:"debug"`
-	LogFormat    LogFormat  `env:"MINIMAX_LOG_FORMAT" envDefault:"text" doc:"text or json. Logs go to standard error." example:"json"`
-	LogFile      string     `env:"MINIMAX_LOG_FILE" doc:"A file to append logs to, instead of standard error." example:"/var/log/minimax-files-mcp.log"`
+	APIKey         Secret        `env:"MINIMAX_API_KEY" secret:"true" doc:"The MiniMax API key. Without one the server starts and lists its tools, and each call says what to set." example:"sk-api-…"`
+	APIKeyFile     string        `env:"MINIMAX_API_KEY_FILE" doc:"A file that holds the key, instead of MINIMAX_API_KEY." example:"/run/secrets/minimax"`
+	Region         Region        `env:"MINIMAX_REGION" envDefault:"global" doc:"Which MiniMax the key is from: global (minimax.io) or cn (minimaxi.com, minimax.cn)." example:"cn"`
+	APIHost        BaseURL       `env:"MINIMAX_API_HOST" doc:"The API server, instead of the region's; a path prefix is kept." example:"https://api.minimax.io"`
+	GroupID        string        `env:"MINIMAX_GROUP_ID" doc:"The GroupId that old accounts must send." example:"1782658868262748467"`
+	APIQuery       Query         `env:"MINIMAX_API_QUERY" secret:"true" doc:"Query parameters added to every API call, as some resellers want." example:"channel_id=7&task=files"`
+	BasePath       string        `env:"MINIMAX_MCP_BASE_PATH" doc:"The directory that downloads go to, and never out of. Default: MiniMax in the Downloads directory of the user, or minimax-files in the temporary directory where there is no home." example:"~/Movies"`
+	UploadPath     string        `env:"MINIMAX_MCP_UPLOAD_PATH" doc:"The directory that uploads come from, and never from outside of it. Default: MINIMAX_MCP_BASE_PATH over stdio; none over a network, where upload_file takes the content itself." example:"~/Music"`
+	ReadOnly       bool          `env:"MINIMAX_READ_ONLY" doc:"With true, the tools that change the account, upload_file and delete_file, are not there." example:"true"`
+	Tools          []string      `env:"MINIMAX_TOOLS" doc:"The tools to offer, by name; the others are not there. Default: all." example:"list_files,download_file"`
+	Confirm        Confirm       `env:"MINIMAX_DELETE_CONFIRM" envDefault:"auto" doc:"What delete_file wants first: auto, the user's word where the client can ask for it, else the file's name; always, the user's word; never, nothing." example:"always"`
+	ResourceMode   Mode          `env:"MINIMAX_API_RESOURCE_MODE" doc:"What download_file does: local saves the file, url answers with its download URL. Default: local over stdio; url over a network, where the disk is not the user's." example:"url"`
+	MaxDownload    ByteSize      `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
+	Connections    Count         `env:"MINIMAX_MAX_CONNECTIONS" envDefault:"8" doc:"How many connections one download may use. More than one is opened only while that raises the speed." example:"1"`
+	Transport      Transport     `env:"MCP_TRANSPORT" envDefault:"stdio" doc:"How clients connect: stdio, one over standard input and output; http, many over streamable HTTP, with SSE for older clients; sse, over SSE alone." example:"http"`
+	Address        Address       `env:"MCP_ADDRESS" envDefault:"127.0.0.1:8080" doc:"Where http and sse listen: host:port, or unix:/path for a Unix socket." example:"0.0.0.0:8080"`
+	PublicURL      BaseURL       `env:"MCP_PUBLIC_URL" doc:"The server as clients know it, where a proxy stands before it; the proxy removes its path, if it has one, from requests." example:"https://mcp.example.com"`
+	AuthTokens     Secrets       `env:"MCP_AUTH_TOKEN" secret:"true" doc:"The bearer tokens that let callers in, one or several with commas or spaces between, each of at least 16 characters." example:"6f1c0e52…"`
+	AuthTokenFile  string        `env:"MCP_AUTH_TOKEN_FILE" doc:"A file of bearer tokens, beside or instead of MCP_AUTH_TOKEN." example:"/run/secrets/mcp-tokens"`
+	OAuthIssuer    BaseURL       `env:"MCP_OAUTH_ISSUER" doc:"An OAuth authorization server whose access tokens (JWTs) let callers in. It wants MCP_PUBLIC_URL." example:"https://login.example.com"`
+	OAuthAudience  string        `env:"MCP_OAUTH_AUDIENCE" doc:"The audience that access tokens must be for. Default: MCP_PUBLIC_URL with /mcp." example:"minimax-files"`
+	AllowedHosts   []string      `env:"MCP_ALLOWED_HOSTS" doc:"Names that requests may have as their Host, beside loopback names, the address they were sent to, and that of MCP_PUBLIC_URL." example:"mcp.internal,mcp"`
+	AllowedOrigins []string      `env:"MCP_ALLOWED_ORIGINS" doc:"Origins whose web pages may use the server, beside its own." example:"https://app.example.com"`
+	TLSCert        string        `env:"MCP_TLS_CERT_FILE" doc:"A certificate chain in PEM, to speak TLS without a proxy. It is read again when it changes." example:"/etc/mcp/tls.crt"`
+	TLSKey         string        `env:"MCP_TLS_KEY_FILE" doc:"The certificate's key in PEM." example:"/etc/mcp/tls.key"`
+	MaxRequest     ByteSize      `env:"MCP_MAX_REQUEST_BYTES" envDefault:"4MiB" doc:"The largest request." example:"16MiB"`
+	CallsPerMinute Bound         `env:"MCP_CALLS_PER_MINUTE" envDefault:"600" doc:"How many tool calls a caller may make in a minute; 0 for any number." example:"120"`
+	CallsAtOnce    Bound         `env:"MCP_CALLS_AT_ONCE" envDefault:"32" doc:"How many tool calls of a caller may run at a time; 0 for any number." example:"8"`
+	StopDelay      time.Duration `env:"MCP_STOP_DELAY" envDefault:"0s" doc:"How long the server goes on taking requests when it is told to stop, while /readyz says that it is not ready: a balancer takes some time to notice." example:"5s"`
+	DrainTimeout   time.Duration `env:"MCP_DRAIN_TIMEOUT" envDefault:"30s" doc:"How long calls that run may then take to end." example:"2m"`
+	TracesURL      string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"An OpenTelemetry collector that gets a trace of each tool call, over OTLP/HTTP. The other OTEL_ variables count too." example:"http://localhost:4318"`
+	LogLevel       slog.Level    `env:"MINIMAX_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error." example:"debug"`
+	LogFormat      LogFormat     `env:"MINIMAX_LOG_FORMAT" envDefault:"text" doc:"text or json. Logs go to standard error." example:"json"`
+	LogFile        string        `env:"MINIMAX_LOG_FILE" doc:"A file to append logs to, instead of standard error." example:"/var/log/minimax-files-mcp.log"`
 }
 
 // The settings that are a choice between words, and their words.
@@ -55,6 +73,8 @@ type (
 	Mode string
 	// Confirm is what delete_file wants before it deletes.
 	Confirm string
+	// Transport is how clients connect.
+	Transport string
 	// LogFormat is how logs are written.
 	LogFormat string
 )
@@ -66,6 +86,9 @@ const (
 	ConfirmNever  Confirm   = "never"
 	ModeLocal     Mode      = "local"
 	ModeURL       Mode      = "url"
+	Stdio         Transport = "stdio"
+	SSE           Transport = "sse"
+	HTTP          Transport = "http"
 	LogText       LogFormat = "text"
 	LogJSON       LogFormat = "json"
 )
@@ -80,6 +103,10 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 func (c *Confirm) UnmarshalText(text []byte) error {
 	return choose(c, text, ConfirmAuto, ConfirmAlways, ConfirmNever)
+}
+
+func (t *Transport) UnmarshalText(text []byte) error {
+	return choose(t, text, Stdio, SSE, HTTP)
 }
 
 func (f *LogFormat) UnmarshalText(text []byte) error {
@@ -129,6 +156,45 @@ func (b BaseURL) IsLoopback() bool {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// An Address is one to listen on: host:port, or unix: and a path.
+type Address string
+
+func (a *Address) UnmarshalText(text []byte) error {
+	raw := strings.TrimSpace(string(text))
+	if path, isUnix := strings.CutPrefix(raw, "unix:"); isUnix {
+		if path == "" {
+			return errors.New("unix: wants a path")
+		}
+	} else if _, port, err := net.SplitHostPort(raw); err != nil {
+		return errors.New("it is neither host:port nor unix:/path")
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return errors.New("its port is not a number from 0 to 65535")
+	}
+	*a = Address(raw)
+	return nil
+}
+
+// IsPrivate reports whether nobody but users of this machine can connect.
+func (a Address) IsPrivate() bool {
+	if strings.HasPrefix(string(a), "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(string(a))
+	return err == nil && isLoopback(host)
+}
+
+// A Bound is a whole number, 0 where there is none.
+type Bound int
+
+func (b *Bound) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || n < 0 {
+		return errors.New("it is not a whole number, at least 0")
+	}
+	*b = Bound(n)
+	return nil
 }
 
 // A Query is a set of URL query parameters.
@@ -186,8 +252,10 @@ func Load(environ []string) (Config, error) {
 		problems = append(problems, err)
 	}
 	problems = append(problems, cfg.finish(vars)...)
+	problems = append(problems, cfg.finishNetwork(vars)...)
 	if len(problems) > 0 {
 		slices.SortFunc(problems, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+		problems = slices.CompactFunc(problems, func(a, b error) bool { return a.Error() == b.Error() })
 		return Config{}, errors.Join(problems...)
 	}
 	return cfg, nil
@@ -203,6 +271,8 @@ func wrong(vars map[string]string, err error) error {
 				cause = "it must be debug, info, warn or error"
 			case "ReadOnly":
 				cause = "it must be true or false"
+			case "StopDelay", "DrainTimeout":
+				cause = "it is not a time, such as 5s or 2m"
 			}
 			return s.wrong(vars[s.Name], cause)
 		}
@@ -276,12 +346,15 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 			c.BasePath = filepath.Join(home, "Downloads", "MiniMax")
 		}
 	}
-	if c.UploadPath == "" {
+	if c.UploadPath == "" && c.Transport == Stdio {
 		c.UploadPath = c.BasePath
 	}
 	for field, path := range map[string]*string{"BasePath": &c.BasePath, "UploadPath": &c.UploadPath} {
 		s, _ := settingOf(field)
 		given := *path
+		if given == "" {
+			continue
+		}
 		*path = expand(given, home)
 		if abs, err := filepath.Abs(*path); err == nil {
 			*path = abs
@@ -290,6 +363,12 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 			complain(field, given, "variables in it are not filled in, as no shell reads it; ~ is the home directory")
 		} else if info, err := os.Stat(*path); err == nil && !info.IsDir() && (field == "BasePath" || vars[s.Name] != "") {
 			complain(field, given, "it is not a directory")
+		}
+	}
+	if c.ResourceMode == "" {
+		c.ResourceMode = ModeLocal
+		if c.Transport != Stdio {
+			c.ResourceMode = ModeURL
 		}
 	}
 	if c.LogFile != "" {

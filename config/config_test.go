@@ -94,6 +94,21 @@ func TestLoad_reports_all_wrong_settings_together(t *testing.T) {
 		"a bad truth":            {[]string{"MINIMAX_READ_ONLY=maybe"}, []string{"it must be true or false"}},
 		"a bad confirmation":     {[]string{"MINIMAX_DELETE_CONFIRM=sometimes"}, []string{"[auto always never]"}},
 		"a bad mode":             {[]string{"MINIMAX_API_RESOURCE_MODE=both"}, []string{"[local url]"}},
+		"a bad transport":        {[]string{"MCP_TRANSPORT=websocket"}, []string{"[stdio sse http]"}},
+		"a bad address":          {[]string{"MCP_ADDRESS=here"}, []string{"host:port", "unix:"}},
+		"a bad port":             {[]string{"MCP_ADDRESS=127.0.0.1:http"}, []string{"from 0 to 65535"}},
+		"an open door":           {[]string{"MCP_TRANSPORT=http", "MCP_ADDRESS=0.0.0.0:8080"}, []string{"MCP_AUTH_TOKEN", "MCP_OAUTH_ISSUER", "127.0.0.1"}},
+		"an open door, unnamed":  {[]string{"MCP_TRANSPORT=sse", "MCP_ADDRESS=:8080"}, []string{"MCP_AUTH_TOKEN"}},
+		"a short token":          {[]string{"MCP_AUTH_TOKEN=s3cr3t"}, []string{"MCP_AUTH_TOKEN", "16 characters"}},
+		"a strange token":        {[]string{"MCP_AUTH_TOKEN=s3cr3ts3cr3ts3cr3t\x01"}, []string{"no header carries"}},
+		"no token file":          {[]string{"MCP_AUTH_TOKEN_FILE=/nowhere"}, []string{"MCP_AUTH_TOKEN_FILE", "can't be read"}},
+		"any origin":             {[]string{"MCP_ALLOWED_ORIGINS=*"}, []string{"not an origin"}},
+		"any host":               {[]string{"MCP_ALLOWED_HOSTS=*"}, []string{"one by one"}},
+		"a certificate alone":    {[]string{"MCP_TLS_CERT_FILE=x"}, []string{"MCP_TLS_KEY_FILE", "both or neither"}},
+		"OAuth for nobody":       {[]string{"MCP_OAUTH_ISSUER=https://login.example.com"}, []string{"MCP_PUBLIC_URL"}},
+		"a bad bound":            {[]string{"MCP_CALLS_AT_ONCE=-1"}, []string{"at least 0"}},
+		"a bad delay":            {[]string{"MCP_STOP_DELAY=5"}, []string{"5s or 2m"}},
+		"a negative delay":       {[]string{"MCP_STOP_DELAY=-5s"}, []string{"less than nothing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := config.Load(tt.environ)
@@ -117,10 +132,12 @@ func TestSettings_are_documented_and_their_examples_valid(t *testing.T) {
 		if s.Name == "" || s.Doc == "" || s.Example == "" {
 			t.Errorf("%+v lacks something", s)
 		}
-		if s.Name == "MINIMAX_API_KEY_FILE" || s.Name == "MINIMAX_API_KEY" { // a file that is not there, and an ellipsis
+		switch s.Name {
+		case "MINIMAX_API_KEY_FILE", "MCP_AUTH_TOKEN_FILE", "MINIMAX_API_KEY", "MCP_AUTH_TOKEN": // a file that is not there, and an ellipsis
 			continue
 		}
-		if _, err := config.Load([]string{s.Name + "=" + s.Example}); err != nil {
+		needs := map[string]string{"MCP_OAUTH_ISSUER": "MCP_PUBLIC_URL=https://x.org", "MCP_TLS_CERT_FILE": "MCP_TLS_KEY_FILE=k", "MCP_TLS_KEY_FILE": "MCP_TLS_CERT_FILE=c"}
+		if _, err := config.Load([]string{s.Name + "=" + s.Example, needs[s.Name]}); err != nil {
 			t.Errorf("the example of %s: %v", s.Name, err)
 		}
 	}
@@ -134,7 +151,7 @@ func TestUnknown(t *testing.T) {
 }
 
 func TestSecret_is_printed_by_nothing(t *testing.T) {
-	cfg, err := config.Load([]string{"MINIMAX_API_KEY=sk-secret"})
+	cfg, err := config.Load([]string{"MINIMAX_API_KEY=sk-secret", "MCP_AUTH_TOKEN=sk-secret-for-callers"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,5 +177,36 @@ func TestSecret_is_printed_by_nothing(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "***") {
 		t.Error("nothing shows that there is a key")
+	}
+}
+
+func TestLoad_a_server_for_a_team(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(file, []byte("third-token-of-the-team\nfourth-token-of-the-team\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load([]string{
+		"MCP_TRANSPORT=HTTP", "MCP_ADDRESS=mcp.lan:8080", "MCP_AUTH_TOKEN=first-token-of-the-team, second-token-of-the-team", "MCP_AUTH_TOKEN_FILE=" + file,
+		"MCP_PUBLIC_URL=https://MCP.example.com/files/", "MCP_ALLOWED_HOSTS=Other:80,[::1]", "MCP_ALLOWED_ORIGINS=https://App.example.com/",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string]bool{
+		"tokens":                            slices.Equal(cfg.AuthTokens.Reveal(), []string{"first-token-of-the-team", "second-token-of-the-team", "third-token-of-the-team", "fourth-token-of-the-team"}),
+		"hosts":                             slices.Equal(cfg.AllowedHosts, []string{"other", "::1", "mcp.example.com", "mcp.lan"}),
+		"origins":                           slices.Equal(cfg.AllowedOrigins, []string{"https://app.example.com", "https://mcp.example.com"}),
+		"audience":                          cfg.OAuthAudience == "https://MCP.example.com/files/mcp",
+		"links by default":                  cfg.ResourceMode == config.ModeURL,
+		"no uploads from the server's disk": cfg.UploadPath == "",
+		"not private":                       !cfg.Address.IsPrivate(),
+	} {
+		if !got {
+			t.Errorf("%s: %+v", name, cfg)
+		}
+	}
+	cfg, err = config.Load([]string{"MCP_TRANSPORT=http", "MINIMAX_API_RESOURCE_MODE=local", "MINIMAX_MCP_UPLOAD_PATH=/srv/up"})
+	if err != nil || cfg.ResourceMode != config.ModeLocal || cfg.UploadPath != "/srv/up" || !cfg.Address.IsPrivate() {
+		t.Errorf("%+v, %v", cfg, err)
 	}
 }

@@ -46,6 +46,8 @@ type Client struct {
 	UserAgent string
 	// Log gets retries at debug level; nil means none.
 	Log *slog.Logger
+	// Retried is called before a call is repeated; nil means nobody.
+	Retried func()
 }
 
 // Retry says how often and how patiently a call is repeated. Zero fields take
@@ -123,6 +125,9 @@ func (c *Client) repeat(ctx context.Context, once bool, attempt func() error) er
 	}, backoff.WithBackOff(policy), backoff.WithMaxTries(cmp.Or(c.Retry.Tries, 4)),
 		backoff.WithMaxElapsedTime(giveUp),
 		backoff.WithNotify(func(err error, wait time.Duration) {
+			if c.Retried != nil {
+				c.Retried()
+			}
 			if c.Log != nil {
 				c.Log.DebugContext(ctx, "retrying", "error", err, "wait", wait.Round(time.Millisecond))
 			}
@@ -165,11 +170,7 @@ func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
 	if req.body != nil {
 		hr.ContentLength = req.length
 	}
-	client := c.HTTP
-	if client == nil {
-		client = defaultHTTPClient()
-	}
-	resp, err := client.Do(hr)
+	resp, err := c.client().Do(hr)
 	if err != nil {
 		return nil, &Error{Op: req.op, Host: u.Host, Err: withoutURL(err)}
 	}

@@ -52,7 +52,7 @@ func TestDeleteFile_asks_the_user(t *testing.T) {
 		"who says nonsense": {&user{does: "perhaps"}, "the user did not decide"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachWay(t, func(t *testing.T, connect func(*bench) *client.Client) {
+			eachWayBut(t, cannotAsk, func(t *testing.T, connect func(*bench) *client.Client) {
 				b := newBench(t, sandbox.Config{})
 				tt.user.asked.Store(0)
 				b.user = tt.user
@@ -77,6 +77,18 @@ func TestDeleteFile_asks_the_user(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestDeleteFile_wants_the_name_where_no_question_arrives(t *testing.T) {
+	b := newBench(t, sandbox.Config{})
+	b.user = &user{does: mcp.ElicitationResponseActionAccept} // who could be asked on other ways
+	c := connectHTTP(t, b, mcp.LATEST_LEGACY_PROTOCOL_VERSION)
+	if got := failing(t, c, "delete_file", `{"file_id":"`+sandbox.SeedVoice+`"}`); !strings.Contains(got, `confirm_filename "narrator.mp3"`) {
+		t.Error(got)
+	}
+	if got := into[deleted](t, c, "delete_file", `{"file_id":"`+sandbox.SeedVoice+`","confirm_filename":"narrator.mp3"}`); !got.Deleted {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -33,9 +33,9 @@ func (in downloadIn) subject() string {
 func (in downloadIn) check() error {
 	switch {
 	case (in.FileID == "") == (in.TaskID == ""):
-		return &usageError{`download_file: pass either file_id or task_id. Pass {"file_id": "176844028768320"} for a file, or {"task_id": "176843862716480", "kind": "video"} for what a generation task makes.`}
+		return &usageError{text: `download_file: pass either file_id or task_id. Pass {"file_id": "176844028768320"} for a file, or {"task_id": "176843862716480", "kind": "video"} for what a generation task makes.`}
 	case in.TaskID != "" && in.Kind == "":
-		return &usageError{"download_file: kind is missing, and task_id needs it. " + kindParam.Description + " It is one of " + strings.Join(kindParam.Enum, ", ") + "."}
+		return &usageError{text: "download_file: kind is missing, and task_id needs it. " + kindParam.Description + " It is one of " + strings.Join(kindParam.Enum, ", ") + "."}
 	}
 	return nil
 }
@@ -80,12 +80,20 @@ func downloadFile(d Deps) Tool {
 		Name: "unpack", Type: Bool, Default: true,
 		Description: "Whether to unpack a tar, which asynchronous speech comes in, beside itself.",
 	}, waitParam("How long to wait. A download that takes longer goes on: the answer is in_progress, and the same call again waits for the rest.")}
-	if d.LinkOnly {
+	switch {
+	case d.LinkOnly && d.Remote:
+		description = "Get a temporary link to one MiniMax file, to be fetched from where it is needed. " +
+			"With task_id and kind instead of file_id it waits for the generation task first."
+	case d.Remote:
+		description = strings.Replace(description, "to the local disk", "to the disk of this server, which may not be the user's machine", 1)
+	case d.LinkOnly:
 		description = "Get a temporary link to one MiniMax file; this server saves nothing to disk. " +
 			"With task_id and kind instead of file_id it waits for the generation task first."
+	}
+	if d.LinkOnly {
 		params = []Param{fileID, taskID, kind, waitParam("How long to wait for the task. If it takes longer, the answer is in_progress.")}
 	}
-	running, tasks := newTransfers(d.log()), newWatch(d)
+	running, tasks := newTransfers(d.log(), d.Observer), newWatch(d)
 	return define(Tool{
 		Name:        "download_file",
 		Title:       "Download a file",
@@ -100,7 +108,10 @@ func downloadFile(d Deps) Tool {
 			in.Kind = "" // it says nothing then, and must not make another download of it
 		}
 		do := func() (downloadOut, error) { return download(ctx, d, running, tasks, in) }
-		if d.LinkOnly {
+		switch guest := d.guest(ctx); {
+		case guest && in.Path != "":
+			return downloadOut{}, &usageError{text: "download " + in.subject() + ": files of a caller's own account are not saved on this server's disk. Leave path out, and the answer is a link."}
+		case guest, d.LinkOnly:
 			do = func() (downloadOut, error) { return d.link(ctx, tasks, in) }
 		}
 		out, err := do()
@@ -116,7 +127,7 @@ func download(ctx context.Context, d Deps, running *transfers, tasks *watch, in 
 	if err != nil {
 		return downloadOut{}, &pathError{in.Path, d.Dir.Path(), err} // before anything is asked of the API
 	}
-	key := strings.Join([]string{string(d.CursorKey(ctx)), string(in.FileID), string(in.Kind), string(in.TaskID), asked}, "\x00")
+	key := strings.Join([]string{string(in.FileID), string(in.Kind), string(in.TaskID), asked}, "\x00")
 	j, ended := running.run(ctx, key, patience(in.WaitSeconds), func(ctx context.Context, j *job) (saved, error) {
 		// A task may take long, and holds up no download meanwhile.
 		t, err := tasks.made(ctx, in, longest, func(status string) { j.note.Store(&status) })
@@ -163,7 +174,7 @@ func (w *watch) made(ctx context.Context, in downloadIn, most time.Duration, tel
 	}
 	t, err := w.wait(ctx, in.Kind, in.TaskID, most, tell)
 	if err == nil && !t.Done && most == longest {
-		err = &usageError{fmt.Sprintf("download %s: it has been %s for %s. Nothing was saved. Call wait_for_task to see whether it moves.", in.subject(), asData(t.Status), longest)}
+		err = &usageError{code: "task_slow", text: fmt.Sprintf("download %s: it has been %s for %s. Nothing was saved. Call wait_for_task to see whether it moves.", in.subject(), asData(t.Status), longest)}
 	}
 	return t, err
 }
@@ -202,8 +213,8 @@ func (d Deps) link(ctx context.Context, tasks *watch, in downloadIn) (downloadOu
 func (d Deps) linkTo(f minimax.File) (downloadOut, error) {
 	r := recordOf(f)
 	if f.DownloadURL == "" {
-		return downloadOut{}, &usageError{fmt.Sprintf("download_file: MiniMax gives no download URL for a file of purpose %q, and this server answers with links only. "+
-			"Set MINIMAX_API_RESOURCE_MODE=local to save it to disk.", r.Purpose)}
+		return downloadOut{}, &usageError{code: "no_url", text: fmt.Sprintf("download_file: MiniMax gives no download URL for a file of purpose %q, and this server answers with links only. "+
+			"read_file shows it if it is small; the server's operator can set MINIMAX_API_RESOURCE_MODE=local to have files saved.", r.Purpose)}
 	}
 	uri, err := d.Fetch.Normalize(f.DownloadURL)
 	if err != nil {

@@ -1,10 +1,13 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +79,7 @@ const (
 func nextAfterAPI(e *minimax.Error) string {
 	switch {
 	case errors.Is(e, minimax.ErrNoKey):
-		return "Set MINIMAX_API_KEY, or MINIMAX_API_KEY_FILE, in the environment of this server (in the MCP client's configuration) and restart it. " +
+		return "Set MINIMAX_API_KEY, or MINIMAX_API_KEY_FILE, in the environment of this server (in the MCP client's configuration) and restart it; over HTTP, a client may send the header X-MiniMax-API-Key instead. " +
 			"Keys are made at platform.minimax.io, or at platform.minimaxi.com for China, which also needs MINIMAX_REGION=cn."
 	case errors.Is(e, minimax.ErrTaskFailed):
 		return "Nothing was made. Start a new generation, changed as the reason asks. " + retryWont
@@ -153,6 +156,48 @@ func retryable(err error) bool {
 		return move.Retryable()
 	}
 	return errors.Is(err, storage.ErrBusy) || errors.Is(err, storage.ErrGone)
+}
+
+// code is a failure in a word, of which there are few: MiniMax's status_code
+// where it gave one.
+func code(err error) string {
+	var (
+		api  *minimax.Error
+		move *transfer.Error
+		why  *refusal
+		own  *usageError
+	)
+	switch {
+	case errors.As(err, &own):
+		return cmp.Or(own.code, "usage")
+	case errors.As(err, &why):
+		return "unconfirmed"
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, minimax.ErrNoKey):
+		return "no_key"
+	case errors.Is(err, minimax.ErrTaskFailed):
+		return "task_failed"
+	case errors.As(err, &api) && api.Code != 0:
+		return strconv.Itoa(api.Code)
+	case errors.As(err, &api) && api.HTTPStatus >= 300:
+		return "http_" + strconv.Itoa(api.HTTPStatus)
+	case errors.As(err, &api) && api.HTTPStatus != 0:
+		return "unreadable"
+	case errors.As(err, &api):
+		return "unreachable"
+	case errors.As(err, &move):
+		return "download_" + move.Kind.String()
+	case errors.Is(err, storage.ErrFull):
+		return "disk_full"
+	case isAny(err, storage.ErrBusy, storage.ErrExists, storage.ErrGone, storage.ErrDenied):
+		return "disk"
+	}
+	return "usage"
+}
+
+func isAny(err error, any ...error) bool {
+	return slices.ContainsFunc(any, func(one error) bool { return errors.Is(err, one) })
 }
 
 // traceOf is the Trace-Id of the answer that an error came of, "" if there is

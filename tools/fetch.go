@@ -103,7 +103,7 @@ func (d Deps) unpack(ctx context.Context, in downloadIn, s saved) ([]entry, erro
 	}
 	unpacked, err := d.Dir.Unpack(ctx, s.name, d.MaxBytes)
 	if err != nil {
-		return nil, &usageError{fmt.Sprintf("download %s: it is saved to %s, but not unpacked: %v. Call again with unpack false, or with another path.", in.subject(), s.out.Path, err)}
+		return nil, &usageError{code: "not_unpacked", text: fmt.Sprintf("download %s: it is saved to %s, but not unpacked: %v. Call again with unpack false, or with another path.", in.subject(), s.out.Path, err)}
 	}
 	entries := make([]entry, len(unpacked))
 	for i, e := range unpacked {
@@ -152,6 +152,7 @@ func (d Deps) fetch(ctx context.Context, it item, name string, j *job) (result t
 			j.done.Store(done)
 			j.total.Store(total)
 		},
+		Retried: d.retried(),
 	})
 	if errors.Is(err, storage.ErrExists) && result.SHA256 != "" {
 		// The name was taken when the verified bytes were to get it. If they

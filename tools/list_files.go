@@ -87,7 +87,7 @@ func startOf(in listIn, key []byte) (cursor, error) {
 	}
 	from, ok := openCursor(in.Cursor, key)
 	if !ok {
-		return cursor{}, &usageError{"list_files: the cursor was altered, or belongs to another account. " +
+		return cursor{}, &usageError{text: "list_files: the cursor was altered, or belongs to another account. " +
 			"Pass next_cursor of the previous answer exactly as it is, or leave cursor out to start from the newest file."}
 	}
 	for _, filter := range []struct{ name, asked, has string }{
@@ -96,7 +96,7 @@ func startOf(in listIn, key []byte) (cursor, error) {
 		{"created_after", nonZero(asked.CreatedAfter), nonZero(from.CreatedAfter)},
 	} {
 		if filter.asked != "" && filter.asked != filter.has {
-			return cursor{}, &usageError{fmt.Sprintf("list_files: the cursor continues a list with %s %q, and the call asks for %q. "+
+			return cursor{}, &usageError{text: fmt.Sprintf("list_files: the cursor continues a list with %s %q, and the call asks for %q. "+
 				"Pass the cursor alone to continue, or leave it out to start a new list.", filter.name, filter.has, filter.asked)}
 		}
 	}

@@ -3,7 +3,9 @@ package tools
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -36,6 +38,7 @@ const (
 	ID   // a string in the schema; an integer is taken too, and kept exact
 	Time // a string in the schema; Unix seconds are taken as a number too
 	Bool
+	Base64 // bytes; a string in the schema
 )
 
 // MarshalJSON is the param's JSON Schema.
@@ -84,7 +87,10 @@ func (t Tool) inputSchema() json.RawMessage {
 }
 
 // usageError is an error whose text is complete: it says what to do next.
-type usageError struct{ text string }
+type usageError struct {
+	text string
+	code string // "usage" if empty
+}
 
 func (e *usageError) Error() string { return e.text }
 
@@ -93,7 +99,7 @@ func (e *usageError) Error() string { return e.text }
 // models send for an optional argument, counts as not given.
 func (t Tool) decode(raw json.RawMessage) (json.RawMessage, error) {
 	fail := func(format string, args ...any) error {
-		return &usageError{t.Name + ": " + fmt.Sprintf(format, args...)}
+		return &usageError{text: t.Name + ": " + fmt.Sprintf(format, args...)}
 	}
 	given := map[string]json.RawMessage{}
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 && !bytes.Equal(trimmed, []byte("null")) {
@@ -146,7 +152,7 @@ func (p Param) read(raw json.RawMessage) (any, error) {
 	switch {
 	case p.Type == Bool:
 		return p.readText(string(raw))
-	case p.Type == String:
+	case p.Type == String, p.Type == Base64:
 		return nil, fmt.Errorf("must be a string, not %s", truncate(string(raw), 40))
 	case raw[0] != '-' && (raw[0] < '0' || raw[0] > '9'):
 		return nil, fmt.Errorf("must be %s, not %s", p.typeName(), truncate(string(raw), 40))
@@ -173,6 +179,8 @@ func (p Param) readText(s string) (any, error) {
 		return int(n), nil
 	case Time:
 		return readTime(s)
+	case Base64:
+		return readBase64(s)
 	case Bool:
 		if s != "true" && s != "false" {
 			return nil, fmt.Errorf("must be true or false, not %s", truncate(s, 40))
@@ -184,6 +192,22 @@ func (p Param) readText(s string) (any, error) {
 		}
 		return s, nil
 	}
+}
+
+// readBase64 returns the bytes of base64 in any of its spellings, also of a
+// data: URL.
+func readBase64(s string) (any, error) {
+	if rest, ok := strings.CutPrefix(s, "data:"); ok {
+		if _, data, found := strings.Cut(rest, ";base64,"); found {
+			s = data
+		}
+	}
+	s = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(s), "=")
+	content, err := base64.RawStdEncoding.DecodeString(s)
+	if err != nil {
+		return nil, errors.New("is not base64")
+	}
+	return content, nil
 }
 
 // readTime returns Unix seconds.

@@ -67,6 +67,10 @@ func instructions(d Deps, chosen []Tool, note string) string {
 	text := "MiniMax generation calls return a task_id or file_id, not a file. "
 	switch {
 	case !has["download_file"]:
+	case d.LinkOnly && d.Remote:
+		text += "download_file takes either and answers with a temporary link, because this server's disk is not the user's: fetch it from where the file is needed. "
+	case d.Remote:
+		text += fmt.Sprintf("download_file takes either, waits for the task, and saves the file below %s on this server's disk, which may not be the user's machine. ", d.Dir.Path())
 	case d.LinkOnly:
 		text += "download_file takes either and answers with a temporary link; this server saves nothing to disk. "
 	default:
@@ -78,8 +82,15 @@ func instructions(d Deps, chosen []Tool, note string) string {
 	if has["download_file"] || has["wait_for_task"] {
 		text += "When an answer is in_progress, make the same call again. "
 	}
-	if has["upload_file"] && d.Uploads.Path() != d.Dir.Path() {
+	switch {
+	case !has["upload_file"]:
+	case d.Uploads == nil:
+		text += "upload_file takes a file's content in base64. "
+	case d.Uploads.Path() != d.Dir.Path():
 		text += fmt.Sprintf("upload_file takes files from %s. ", d.Uploads.Path())
+	}
+	if has["delete_file"] && d.Remote && d.Confirm == ConfirmAuto {
+		text += "delete_file wants confirm_filename from clients that it can't ask. "
 	}
 	if d.ReadOnly {
 		text += "This server changes nothing in the account. "

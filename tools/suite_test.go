@@ -105,11 +105,26 @@ var eras = []string{mcp.LATEST_LEGACY_PROTOCOL_VERSION, mcp.LATEST_PROTOCOL_VERS
 
 // eachWay runs a test over every transport and in both eras.
 func eachWay(t *testing.T, test func(t *testing.T, connect func(*bench) *client.Client)) {
+	eachWayBut(t, nil, test)
+}
+
+// cannotAsk are the ways in which a server has no way to ask a client's user.
+var cannotAsk = map[string]string{
+	"streamable HTTP " + mcp.LATEST_LEGACY_PROTOCOL_VERSION: "a stateless connection carries no question of the server's own: confirm_filename is wanted",
+	"SSE " + mcp.LATEST_LEGACY_PROTOCOL_VERSION:             "mcp-go's SSE client takes no requests; the transport's own tests ask over SSE",
+}
+
+// eachWayBut leaves out some ways, for a reason.
+func eachWayBut(t *testing.T, but map[string]string, test func(t *testing.T, connect func(*bench) *client.Client)) {
+	t.Helper()
 	for _, era := range eras {
 		for name, connect := range map[string]func(*testing.T, *bench, string) *client.Client{
-			"in process": connectInProcess, "stdio": connectStdio,
+			"in process": connectInProcess, "stdio": connectStdio, "SSE": connectSSE, "streamable HTTP": connectHTTP,
 		} {
 			t.Run(name+" "+era, func(t *testing.T) {
+				if why := but[name+" "+era]; why != "" {
+					t.Skip(why)
+				}
 				test(t, func(b *bench) *client.Client { return connect(t, b, era) })
 			})
 		}
@@ -142,6 +157,46 @@ func connectStdio(t *testing.T, b *bench, era string) *client.Client {
 		}
 	})
 	return shakeHands(t, client.NewClient(clienttransport.NewIO(fromServer, toServer, io.NopCloser(strings.NewReader(""))), b.options(era)...))
+}
+
+func connectSSE(t *testing.T, b *bench, era string) *client.Client {
+	t.Helper()
+	to, err := clienttransport.NewSSE(serveHTTP(t, b) + "/sse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shakeHands(t, client.NewClient(to, b.options(era)...))
+}
+
+func connectHTTP(t *testing.T, b *bench, era string) *client.Client {
+	t.Helper()
+	to, err := clienttransport.NewStreamableHTTP(serveHTTP(t, b) + "/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return shakeHands(t, client.NewClient(to, b.options(era)...))
+}
+
+// serveHTTP serves the tools on loopback until the test ends, and returns the
+// address.
+func serveHTTP(t *testing.T, b *bench) string {
+	t.Helper()
+	ln, err := transport.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- (&transport.HTTP{Server: b.server(), Log: b.logger, Streamable: true, CredentialHeader: "X-Key"}).Serve(ctx, ln)
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("http ended with %v", err)
+		}
+	})
+	return "http://" + ln.Addr().String()
 }
 
 func shakeHands(t *testing.T, c *client.Client) *client.Client {

@@ -38,9 +38,16 @@ type Deps struct {
 	Files    Files
 	Fetch    *transfer.Client
 	Dir      *storage.Dir // of downloads
-	Uploads  *storage.Dir
-	ReadOnly bool  // the tools that change the account are not there
-	LinkOnly bool  // download_file answers with a link and saves nothing
+	Uploads  *storage.Dir // nil where none may be uploaded from
+	ReadOnly bool         // the tools that change the account are not there
+	LinkOnly bool         // download_file answers with a link and saves nothing
+	// Remote says that the server may run elsewhere: its disk is not the user's,
+	// and upload_file takes the content of a file too.
+	Remote bool
+	// Guest reports that the caller works with an account of its own. What is on
+	// this server's disk is not that account's, so a guest is neither shown nor
+	// left anything there. Nil means that nobody is one.
+	Guest    func(context.Context) bool
 	MaxBytes int64 // of a download; 0 means no bound
 	// IdleTimeout is how long a download may go without a byte; 60 s if 0.
 	IdleTimeout time.Duration
@@ -53,6 +60,8 @@ type Deps struct {
 	PollEvery time.Duration
 	// Log hears of downloads that end when their call has left; nil means nobody.
 	Log *slog.Logger
+	// Observer hears how downloads go; nil means nobody.
+	Observer Observer
 	// Confirm is what delete_file wants before it deletes.
 	Confirm Confirmation
 	// CursorKey authenticates what is given to a caller to be brought back:
@@ -62,6 +71,17 @@ type Deps struct {
 	// Now is the time; time.Now if nil.
 	Now func() time.Time
 }
+
+// An Observer hears how downloads go, for an operator's figures.
+type Observer interface {
+	// Transfers is told how many run, and how many wait for their turn, whenever
+	// that changes.
+	Transfers(running, queued int)
+	// Retried is told of each failure within a download that it gets over.
+	Retried()
+}
+
+func (d Deps) guest(ctx context.Context) bool { return d.Guest != nil && d.Guest(ctx) }
 
 func (d Deps) now() time.Time {
 	if d.Now == nil {
@@ -174,11 +194,38 @@ func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerF
 	}
 }
 
+// codeKey is the key in a failed result's _meta of a word that says what sort
+// of failure it is, for programs and for figures.
+const codeKey = "minimax-files/code"
+
+// Outcome is the end of a call in a word of few: "ok", or the sort of failure.
+func Outcome(result *mcp.CallToolResult, err error) string {
+	switch {
+	case err != nil || result == nil:
+		return "internal"
+	case !result.IsError:
+		return "ok"
+	case result.Meta != nil:
+		if code, is := result.Meta.AdditionalFields[codeKey].(string); is {
+			return code
+		}
+	}
+	return "failed"
+}
+
+// Limited is the result of a call that is not made because its caller has made
+// too many.
+func Limited(text string) *mcp.CallToolResult {
+	result := mcp.NewToolResultError(text)
+	result.Meta = mcp.NewMetaFromMap(map[string]any{"minimax-files/retryable": true, codeKey: "limited"})
+	return result
+}
+
 // failure is an error as a result. Its text is for the model; what a program
 // may want to know is in its _meta too.
 func failure(err error) *mcp.CallToolResult {
 	result := mcp.NewToolResultError(explain(err))
-	result.Meta = mcp.NewMetaFromMap(map[string]any{"minimax-files/retryable": retryable(err)})
+	result.Meta = mcp.NewMetaFromMap(map[string]any{"minimax-files/retryable": retryable(err), codeKey: code(err)})
 	if trace := traceOf(err); trace != "" {
 		result.Meta.AdditionalFields["minimax-files/trace_id"] = trace
 	}
@@ -191,7 +238,7 @@ func (t Tool) run(ctx context.Context, req mcp.CallToolRequest, log *slog.Logger
 	defer func() {
 		if r := recover(); r != nil {
 			log.ErrorContext(ctx, "panic in a tool", "tool", t.Name, "panic", r, "stack", string(debug.Stack()))
-			err = &usageError{t.Name + ": the server made a mistake of its own. Details are in its log; the same call may fail again, other tools still work."}
+			err = &usageError{code: "internal", text: t.Name + ": the server made a mistake of its own. Details are in its log; the same call may fail again, other tools still work."}
 		}
 	}()
 	raw := req.Params.RawArguments

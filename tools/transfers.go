@@ -25,7 +25,8 @@ const (
 // because clients give up on a call long before a large file is there: the same
 // call again finds it running, or done.
 type transfers struct {
-	log *slog.Logger
+	log      *slog.Logger
+	observer Observer // nil if nobody wants to know
 
 	mu      sync.Mutex
 	jobs    map[string]*job
@@ -33,8 +34,23 @@ type transfers struct {
 	queue   []*job // the next one first
 }
 
-func newTransfers(log *slog.Logger) *transfers {
-	return &transfers{log: log, jobs: map[string]*job{}}
+func newTransfers(log *slog.Logger, observer Observer) *transfers {
+	return &transfers{log: log, observer: observer, jobs: map[string]*job{}}
+}
+
+// tell tells the observer how many run and wait. It is called with t.mu held.
+func (t *transfers) tell() {
+	if t.observer != nil {
+		t.observer.Transfers(t.running, len(t.queue))
+	}
+}
+
+// retried is what is called when a download gets over a failure.
+func (d Deps) retried() func() {
+	if d.Observer == nil {
+		return nil
+	}
+	return d.Observer.Retried
 }
 
 // A job is one download, however many calls wait for it.
@@ -165,6 +181,7 @@ func (t *transfers) admit() {
 		close(t.queue[0].admitted)
 		t.queue = t.queue[1:]
 	}
+	t.tell()
 }
 
 // ahead is how many jobs are queued before this one, if it is queued itself.
@@ -181,6 +198,7 @@ func (t *transfers) end(key string, j *job) {
 	defer t.mu.Unlock()
 	if i := slices.Index(t.queue, j); i >= 0 {
 		t.queue = slices.Delete(t.queue, i, i+1)
+		t.tell()
 	} else if j.admitted != nil {
 		t.running--
 		t.admit()

@@ -12,7 +12,7 @@ import (
 // up: the call gets the outcome, or the next one does.
 func TestTransfers_lose_no_outcome(t *testing.T) {
 	failure := errors.New("as it happens")
-	running := newTransfers(slog.New(slog.DiscardHandler))
+	running := newTransfers(slog.New(slog.DiscardHandler), nil)
 	for i := range 200 {
 		started := 0
 		do := func(context.Context, *job) (saved, error) {
@@ -35,7 +35,7 @@ func TestTransfers_lose_no_outcome(t *testing.T) {
 }
 
 func TestTransfers_let_a_queued_call_go(t *testing.T) {
-	running := newTransfers(slog.New(slog.DiscardHandler))
+	running := newTransfers(slog.New(slog.DiscardHandler), nil)
 	release := make(chan struct{})
 	hold := func(ctx context.Context, j *job) (saved, error) {
 		err := running.turn(ctx, j)

@@ -1,10 +1,12 @@
 package tools
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -18,6 +20,7 @@ type uploadIn struct {
 	Path      string `json:"path"`
 	Purpose   string `json:"purpose"`
 	Filename  string `json:"filename"`
+	Content   []byte `json:"content"`
 	Unchecked bool   `json:"unchecked"`
 }
 
@@ -29,49 +32,56 @@ type uploadOut struct {
 
 func uploadFile(d Deps) Tool {
 	purposes := minimax.PurposesFor(func(p minimax.Purpose) bool { return p.Upload })
+	path := Param{
+		Name: "path", Required: true, Example: "voice.mp3",
+		Description: "The file, relative to the upload directory, or absolute within it.",
+	}
+	content := Param{
+		Name: "content", Type: Base64, Required: d.Uploads == nil, Example: "SGVsbG8=",
+		Description: "The file itself, in base64.",
+	}
+	filename := Param{Name: "filename", Required: d.Uploads == nil, Example: "voice.mp3", Description: "The name to store it under."}
+	source, description := []Param{path}, "Upload a local file"
+	switch {
+	case d.Uploads == nil:
+		source, description = []Param{content}, "Upload a file, given as base64,"
+	case d.Remote:
+		path.Required = false
+		path.Description = "The file on this server's disk, relative to the upload directory, or absolute within it. Either this or content."
+		content.Description += " Either this or path; with this, filename is needed."
+		source, description = []Param{path, content}, "Upload a file from this server's disk, or given as base64,"
+	default:
+		filename.Description += " Left out, its own."
+	}
 	return define(Tool{
 		Name:  "upload_file",
 		Title: "Upload a file",
-		Description: "Upload a local file to MiniMax for a purpose and get its record with the file_id. " +
+		Description: description + " to MiniMax for a purpose and get its record with the file_id. " +
 			"Extension and size are checked first. It is never sent twice by itself.",
-		Params: []Param{{
-			Name: "path", Required: true, Example: "voice.mp3",
-			Description: "The file, relative to the upload directory, or absolute within it.",
-		}, {
+		Params: append(source, Param{
 			Name: "purpose", Required: true, Example: "voice_clone",
 			Description: "What it is for: " + strings.Join(purposes, ", ") + ".",
-		}, {
-			Name:        "filename",
-			Description: "The name to store it under. Left out, its own.",
-		}, {
+		}, filename, Param{
 			Name: "unchecked", Type: Bool, Default: false,
 			Description: "Whether to send it even if the documented rules of the purpose do not allow it, or no such purpose is known.",
-		}},
+		}),
 		Hints: Hints{OpenWorld: true},
 	}, func(ctx context.Context, in uploadIn) (uploadOut, error) {
 		out, err := upload(ctx, d, in)
 		if _, titled := errors.AsType[*uploadError](err); err != nil && !titled {
-			err = fmt.Errorf("upload %q: %w", truncate(storage.Visible(in.Path), 200), err)
+			err = fmt.Errorf("upload %q: %w", truncate(storage.Visible(cmp.Or(in.Path, in.Filename)), 200), err)
 		}
 		return out, err
 	})
 }
 
 func upload(ctx context.Context, d Deps, in uploadIn) (uploadOut, error) {
-	const directory = "\x00" // what a path that is one gets as its last element
-	name, err := d.Uploads.Resolve(in.Path, directory)
-	if strings.HasSuffix(name, directory) {
-		err = storage.ErrNotAFile
-	}
+	file, size, name, err := d.uploaded(ctx, in)
 	if err != nil {
-		return uploadOut{}, &sourceError{d.Uploads.Path(), err}
-	}
-	file, size, err := d.Uploads.Source(name)
-	if err != nil {
-		return uploadOut{}, &sourceError{d.Uploads.Path(), err}
+		return uploadOut{}, err
 	}
 	defer file.Close()
-	filename := cmp.Or(in.Filename, path.Base(name))
+	filename := cmp.Or(in.Filename, name)
 	if err := minimax.CheckUpload(in.Purpose, filename, size); err != nil && !in.Unchecked {
 		return uploadOut{}, &ruleError{err}
 	}
@@ -85,6 +95,34 @@ func upload(ctx context.Context, d Deps, in uploadIn) (uploadOut, error) {
 		out.URI = "mm_file://" + out.File.FileID
 	}
 	return out, nil
+}
+
+// uploaded is the file that a call means: one on the disk, or its own content.
+func (d Deps) uploaded(ctx context.Context, in uploadIn) (file io.ReadCloser, size int64, name string, err error) {
+	switch {
+	case d.Uploads != nil && !d.Remote: // always a path
+	case (in.Path == "") == (in.Content == nil):
+		return nil, 0, "", &usageError{text: "upload_file: pass either path, for a file on this server's disk, or content, for one that is not."}
+	case in.Content != nil && in.Filename == "":
+		return nil, 0, "", &usageError{text: "upload_file: filename is missing, and content needs it. " + "Pass the name to store it under, such as voice.mp3."}
+	case in.Content != nil:
+		return io.NopCloser(bytes.NewReader(in.Content)), int64(len(in.Content)), in.Filename, nil
+	case d.guest(ctx):
+		return nil, 0, "", &usageError{text: "upload_file: what is on this server's disk is not uploaded to a caller's own account. Pass content, the file in base64, instead of path."}
+	}
+	const directory = "\x00" // what a path that is one gets as its last element
+	at, err := d.Uploads.Resolve(in.Path, directory)
+	if strings.HasSuffix(at, directory) {
+		err = storage.ErrNotAFile
+	}
+	if err != nil {
+		return nil, 0, "", &sourceError{d.Uploads.Path(), err}
+	}
+	opened, size, err := d.Uploads.Source(at)
+	if err != nil {
+		return nil, 0, "", &sourceError{d.Uploads.Path(), err}
+	}
+	return opened, size, path.Base(at), nil
 }
 
 // sourceError is a file that can't be uploaded, and where files must be.

@@ -1,18 +1,24 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mark3labs/mcp-go/server"
 
 	"minimax-files-mcp/config"
 	"minimax-files-mcp/internal/storage"
+	"minimax-files-mcp/internal/telemetry"
 	"minimax-files-mcp/internal/transfer"
+	"minimax-files-mcp/internal/transport"
 	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/minimax/sandbox"
 	"minimax-files-mcp/tools"
@@ -20,12 +26,15 @@ import (
 
 // An app is a server that is ready to be served, and what it is made of.
 type app struct {
-	cfg     config.Config
-	log     *slog.Logger
-	tools   []tools.Tool
-	server  *server.MCPServer
-	sandbox *sandbox.Server // nil unless it stands in for MiniMax
-	closers []func() error
+	cfg    config.Config
+	log    *slog.Logger
+	tools  []tools.Tool
+	server *server.MCPServer
+	client *minimax.Client
+
+	telemetry *telemetry.Telemetry // nil where nobody wants to know
+	sandbox   *sandbox.Server      // nil unless it stands in for MiniMax
+	closers   []func() error
 }
 
 // build puts the parts together.
@@ -48,6 +57,10 @@ func (p *program) build(cfg config.Config) (*app, error) {
 		a.sandbox = s
 		a.useSandbox(s)
 	}
+	if err := a.observe(); err != nil {
+		a.close()
+		return nil, err
+	}
 	deps, err := a.deps()
 	if err != nil {
 		a.close()
@@ -62,7 +75,33 @@ func (p *program) build(cfg config.Config) (*app, error) {
 		about.Note = "This server runs on a sandbox, not on MiniMax: it holds the generated video " + sandbox.SeedVideo + "."
 	}
 	a.server = tools.NewServer(about, deps, a.tools)
+	if a.telemetry != nil {
+		a.server.Use(a.telemetry.Tool)
+	}
 	return a, nil
+}
+
+// observe starts telemetry where somebody wants to know: an operator of a
+// server for a team, or a collector of traces.
+func (a *app) observe() error {
+	if a.cfg.Transport == config.Stdio && a.cfg.TracesURL == "" {
+		return nil
+	}
+	opts := telemetry.Options{Version: version(), Outcome: tools.Outcome, Parent: transport.TraceOf}
+	if a.cfg.TracesURL != "" {
+		tracer, end, err := telemetry.Traces(context.Background(), name, version())
+		if err != nil {
+			return fmt.Errorf("traces: %w", err)
+		}
+		opts.Tracer = tracer
+		a.closers = append(a.closers, func() error {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			return end(ctx)
+		})
+	}
+	a.telemetry = telemetry.New(opts)
+	return nil
 }
 
 var confirmations = map[config.Confirm]tools.Confirmation{
@@ -105,33 +144,55 @@ func (a *app) deps() (tools.Deps, error) {
 	}
 	a.closers = append(a.closers, dir.Close)
 	uploads := dir
-	if cfg.UploadPath != cfg.BasePath {
+	switch cfg.UploadPath {
+	case cfg.BasePath:
+	case "":
+		uploads = nil
+	default:
 		if uploads, err = storage.NewDir(cfg.UploadPath); err != nil {
 			return tools.Deps{}, err
 		}
 		a.closers = append(a.closers, uploads.Close)
 	}
+	// A caller over HTTP may bring a key of its own.
+	key := func(ctx context.Context) string {
+		return cmp.Or(transport.CallerOf(ctx).Credential, cfg.APIKey.Reveal())
+	}
+	a.client = &minimax.Client{
+		BaseURL:   string(cfg.APIHost),
+		Key:       key,
+		GroupID:   cfg.GroupID,
+		Query:     cfg.APIQuery.Values,
+		UserAgent: name + "/" + strings.Fields(version())[0],
+		Log:       a.log,
+	}
+	var observer tools.Observer
+	var around []func(http.RoundTripper) http.RoundTripper
+	if t := a.telemetry; t != nil {
+		a.client.HTTP = minimax.NewHTTPClient()
+		a.client.HTTP.Transport = t.Around(telemetry.API)(a.client.HTTP.Transport)
+		a.client.Retried = t.RetriedAPI
+		around = append(around, t.Around(telemetry.Storage))
+		observer = t
+	}
 	return tools.Deps{
-		Files: &minimax.Client{
-			BaseURL:   string(cfg.APIHost),
-			Key:       func(context.Context) string { return cfg.APIKey.Reveal() },
-			GroupID:   cfg.GroupID,
-			Query:     cfg.APIQuery.Values,
-			UserAgent: name + "/" + strings.Fields(version())[0],
-			Log:       a.log,
-		},
-		Fetch:       transfer.NewClient(cfg.APIHost.IsLoopback()),
+		Files:       a.client,
+		Fetch:       transfer.NewClient(cfg.APIHost.IsLoopback(), around...),
+		Observer:    observer,
 		Dir:         dir,
 		Uploads:     uploads,
 		ReadOnly:    cfg.ReadOnly,
 		LinkOnly:    cfg.ResourceMode == config.ModeURL,
+		Remote:      cfg.Transport != config.Stdio,
+		Guest:       func(ctx context.Context) bool { return transport.CallerOf(ctx).Credential != "" },
 		MaxBytes:    int64(cfg.MaxDownload),
 		Connections: int(cfg.Connections),
 		Log:         a.log,
 		Confirm:     confirmations[cfg.Confirm],
-		CursorKey: func(context.Context) []byte {
-			sum := sha256.Sum256([]byte("cursor\x00" + cfg.APIKey.Reveal()))
-			return sum[:]
+		CursorKey: func(ctx context.Context) []byte {
+			mac := hmac.New(sha256.New, []byte(key(ctx)))
+			mac.Write([]byte("cursor\x00" + transport.CallerOf(ctx).ID))
+			return mac.Sum(nil)
 		},
 	}, nil
 }

@@ -32,9 +32,11 @@ type program struct {
 	stdout  io.Writer
 	stderr  io.Writer
 
-	sandbox  bool
-	readOnly bool
-	logLevel string
+	sandbox   bool
+	readOnly  bool
+	logLevel  string
+	transport string
+	address   string
 }
 
 // usageError is a command line that can't be carried out as it was typed.
@@ -95,7 +97,9 @@ func (p *program) rootCommand() *cobra.Command {
 		Use:   name,
 		Short: "An MCP server for the files of a MiniMax account",
 		Long: "An MCP server for the files of a MiniMax account. Without a command it serves one MCP client\n" +
-			"over standard input and output; clients such as Claude Desktop start it that way.",
+			"over standard input and output; clients such as Claude Desktop start it that way. With\n" +
+			"--transport http it serves any number of them over a network.",
+		Example:       "  " + name + " --transport http --address 127.0.0.1:8080",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -107,6 +111,8 @@ func (p *program) rootCommand() *cobra.Command {
 	root.PersistentFlags().BoolVar(&p.sandbox, "sandbox", false, "use an embedded stand-in for MiniMax: no key, no network")
 	root.PersistentFlags().BoolVar(&p.readOnly, "read-only", false, "leave out the tools that change the account (before MINIMAX_READ_ONLY)")
 	root.PersistentFlags().StringVar(&p.logLevel, "log-level", "", "debug, info, warn or error (before MINIMAX_LOG_LEVEL)")
+	root.Flags().StringVar(&p.transport, "transport", "", "stdio, http or sse (before MCP_TRANSPORT)")
+	root.Flags().StringVar(&p.address, "address", "", "where http and sse listen: host:port or unix:/path (before MCP_ADDRESS)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(p.demoCommand(), p.downloadCommand(), p.callCommand(), p.toolsCommand(), p.sandboxCommand())
 	return root
@@ -126,10 +132,17 @@ func (p *program) config() (config.Config, error) {
 		if err := new(slog.Level).UnmarshalText([]byte(p.logLevel)); err != nil {
 			return config.Config{}, usageError{fmt.Errorf("--log-level is %q: it must be debug, info, warn or error", p.logLevel)}
 		}
-		environ = append(slices.Clip(environ), "MINIMAX_LOG_LEVEL="+p.logLevel)
 	}
+	readOnly := ""
 	if p.readOnly {
-		environ = append(slices.Clip(environ), "MINIMAX_READ_ONLY=true")
+		readOnly = "true"
+	}
+	for _, flag := range []struct{ name, value string }{
+		{"MINIMAX_LOG_LEVEL", p.logLevel}, {"MINIMAX_READ_ONLY", readOnly}, {"MCP_TRANSPORT", p.transport}, {"MCP_ADDRESS", p.address},
+	} {
+		if flag.value != "" {
+			environ = append(slices.Clip(environ), flag.name+"="+flag.value)
+		}
 	}
 	cfg, err := config.Load(environ)
 	if err != nil {

@@ -35,7 +35,7 @@ func (p *program) demo(ctx context.Context, out io.Writer, to string) (err error
 	}
 	// The settings of the user's own server are not the demonstration's.
 	p.environ = slices.DeleteFunc(slices.Clone(p.environ), func(entry string) bool {
-		return strings.HasPrefix(entry, "MINIMAX_") && !strings.HasPrefix(entry, "MINIMAX_LOG_")
+		return !strings.HasPrefix(entry, "MINIMAX_LOG_") && (strings.HasPrefix(entry, "MINIMAX_") || strings.HasPrefix(entry, "MCP_"))
 	})
 	p.environ = append(p.environ, "MINIMAX_MCP_BASE_PATH="+to)
 	p.sandbox = true

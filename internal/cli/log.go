@@ -11,6 +11,7 @@ import (
 	"github.com/lmittmann/tint"
 
 	"minimax-files-mcp/config"
+	"minimax-files-mcp/internal/transport"
 )
 
 // logger writes to standard error or the file the settings name, never to
@@ -24,7 +25,7 @@ func (p *program) logger(cfg config.Config) (*slog.Logger, func() error, error) 
 		}
 		out, done = f, f.Close
 	}
-	return slog.New(logHandler(out, cfg, p.colour(out))), done, nil
+	return slog.New(transport.LogHandler(logHandler(out, cfg, p.colour(out)))), done, nil
 }
 
 func logHandler(out io.Writer, cfg config.Config, colour bool) slog.Handler {

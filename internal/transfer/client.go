@@ -27,8 +27,9 @@ type Client struct {
 }
 
 // NewClient returns a client. With allowLoopback, for an API that is itself on
-// loopback, plain http to loopback works too.
-func NewClient(allowLoopback bool) *Client {
+// loopback, plain http to loopback works too. Each of around may wrap what
+// sends the requests, such as to count them.
+func NewClient(allowLoopback bool, around ...func(http.RoundTripper) http.RoundTripper) *Client {
 	allowed := []ssrf.Option{ssrf.WithAnyPort()}
 	if allowLoopback {
 		allowed = append(allowed,
@@ -72,6 +73,9 @@ func NewClient(allowLoopback bool) *Client {
 			next.Header.Del("Referer") // it would carry the signed URL to the next host
 			return c.permit(next.URL)
 		},
+	}
+	for _, wrap := range around {
+		c.http.Transport = wrap(c.http.Transport)
 	}
 	return c
 }

@@ -22,6 +22,11 @@ const (
 	TooLarge                    // more bytes than allowed
 )
 
+// String is the kind in a word.
+func (k Kind) String() string {
+	return [...]string{"", "unreachable", "refused", "forbidden", "disguised", "broken", "stalled", "corrupt", "too_large"}[k]
+}
+
 // Error is a transfer that failed. Its text holds no URL: those are signed.
 type Error struct {
 	Kind   Kind

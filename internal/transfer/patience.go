@@ -52,6 +52,9 @@ func (p *patience) endure(ctx context.Context, err error) error {
 	}
 	select {
 	case <-time.After(wait):
+		if p.opts.Retried != nil {
+			p.opts.Retried()
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

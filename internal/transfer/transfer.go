@@ -62,6 +62,8 @@ type Options struct {
 	// Tries is how many failures in a row are borne without a byte between
 	// them; 6.
 	Tries int
+	// Retried is called before an attempt after a failure; nil means nobody.
+	Retried func()
 	// Backoff is the first wait after a failure, doubled and jittered from
 	// there up to 20 s; 250 ms.
 	Backoff time.Duration

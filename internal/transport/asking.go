@@ -17,7 +17,7 @@ import (
 type asking struct {
 	mu      sync.Mutex
 	asked   int
-	open    map[string]chan<- message // by the JSON of the request's id
+	open    map[string]chan<- outline // by the JSON of the request's id
 	closed  chan struct{}             // when no answer can come any more
 	info    mcp.Implementation
 	able    mcp.ClientCapabilities
@@ -25,7 +25,7 @@ type asking struct {
 }
 
 func newAsking() *asking {
-	return &asking{open: map[string]chan<- message{}, closed: make(chan struct{})}
+	return &asking{open: map[string]chan<- outline{}, closed: make(chan struct{})}
 }
 
 var _ interface {
@@ -73,7 +73,7 @@ func (c *conn) RequestElicitation(ctx context.Context, request mcp.ElicitationRe
 // ask sends a request and waits for its answer, which ends with ctx, or with
 // the input.
 func (c *conn) ask(ctx context.Context, method mcp.MCPMethod, params any) (json.RawMessage, error) {
-	answered := make(chan message, 1)
+	answered := make(chan outline, 1)
 	c.asking.mu.Lock()
 	c.asked++
 	id := mcp.NewRequestId(fmt.Sprintf("server-%d", c.asked))
@@ -106,7 +106,7 @@ func (c *conn) ask(ctx context.Context, method mcp.MCPMethod, params any) (json.
 
 // answered takes the client's answer to a request of ours. One to a request
 // that was never sent, or has gone, is nobody's.
-func (a *asking) answered(msg message) {
+func (a *asking) answered(msg outline) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if waiting := a.open[string(msg.ID)]; waiting != nil {

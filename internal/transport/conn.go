@@ -28,6 +28,9 @@ type conn struct {
 	// often; nil where there is no need.
 	beat      func() error
 	beatEvery time.Duration
+	// ended is closed when nobody hears what is said any more; nil where a
+	// failing send tells.
+	ended <-chan struct{}
 
 	cancel        context.CancelCauseFunc // of all that runs
 	responses     chan mcp.JSONRPCMessage
@@ -67,21 +70,10 @@ func (*conn) Initialized() bool { return true }
 
 func (c *conn) NotificationChannel() chan<- mcp.JSONRPCNotification { return c.notifications }
 
-// message is as much of a JSON-RPC message as routing needs.
-type message struct {
-	ID     json.RawMessage `json:"id"`
-	Method string          `json:"method"`
-	Result json.RawMessage `json:"result"`
-	Error  json.RawMessage `json:"error"`
-	Params struct {
-		RequestID json.RawMessage `json:"requestId"`
-	} `json:"params"`
-}
-
 // dispatch starts what a message asks for.
 func (c *conn) dispatch(ctx, subscriptions context.Context, text []byte) {
 	refuse := func(code int, why string) { c.respond(ctx.Done(), failure(code, why)) }
-	var msg message
+	var msg outline
 	err := json.Unmarshal(text, &msg) // of a field of an unexpected type, mcp-go says which
 	switch {
 	case !json.Valid(text):
@@ -209,6 +201,8 @@ func (c *conn) write() {
 	}
 	for {
 		select {
+		case <-c.ended:
+			return
 		case <-beats:
 			if !c.reached(c.beat()) {
 				return

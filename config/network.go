@@ -1,0 +1,85 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// minToken is how long a bearer token must be, in characters, not to be
+// guessed.
+const minToken = 16
+
+// finishNetwork checks and completes the settings of a server that others
+// reach.
+func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
+	complain := func(field, value, cause string) {
+		s, _ := settingOf(field)
+		problems = append(problems, s.wrong(value, cause))
+	}
+	if c.AuthTokenFile != "" {
+		text, err := readShort(c.AuthTokenFile)
+		var more Secrets
+		_ = more.UnmarshalText([]byte(text)) // it takes any text
+		switch {
+		case err != nil:
+			complain("AuthTokenFile", c.AuthTokenFile, reason(err))
+		case len(more.texts) == 0:
+			complain("AuthTokenFile", c.AuthTokenFile, "the file is empty")
+		}
+		c.AuthTokens.texts = append(c.AuthTokens.texts, more.texts...)
+	}
+	for _, token := range c.AuthTokens.texts {
+		switch {
+		case strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsGraphic(r) }):
+			complain("AuthTokens", hidden, "a token holds a character that no header carries")
+		case len(token) < minToken:
+			complain("AuthTokens", hidden, fmt.Sprintf("a token of fewer than %d characters can be guessed", minToken))
+		}
+	}
+	for i, host := range c.AllowedHosts {
+		name := strings.ToLower(strings.TrimSpace(host))
+		if h, _, err := net.SplitHostPort(name); err == nil {
+			name = h
+		}
+		c.AllowedHosts[i] = strings.Trim(name, "[]")
+		if strings.ContainsAny(name, "*/ ") || name == "" {
+			complain("AllowedHosts", host, "it is not the name of a host; names are given one by one")
+		}
+	}
+	for i, origin := range c.AllowedOrigins {
+		c.AllowedOrigins[i] = strings.ToLower(strings.TrimRight(strings.TrimSpace(origin), "/"))
+		u, err := url.Parse(c.AllowedOrigins[i])
+		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || strings.Contains(u.Host, "*") {
+			complain("AllowedOrigins", origin, "it is not an origin; origins are given one by one, with their scheme")
+		}
+	}
+	if c.PublicURL != "" {
+		u, _ := url.Parse(string(c.PublicURL)) // it was checked
+		c.AllowedHosts = append(c.AllowedHosts, strings.ToLower(u.Hostname()))
+		c.AllowedOrigins = append(c.AllowedOrigins, strings.ToLower(u.Scheme+"://"+u.Host))
+		if c.OAuthAudience == "" {
+			c.OAuthAudience = string(c.PublicURL) + "/mcp"
+		}
+	} else if c.OAuthIssuer != "" {
+		complain("PublicURL", "", "MCP_OAUTH_ISSUER wants it, because tokens are made out to it")
+	}
+	if host, _, err := net.SplitHostPort(string(c.Address)); err == nil && host != "" && net.ParseIP(host) == nil {
+		c.AllowedHosts = append(c.AllowedHosts, strings.ToLower(host))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		complain("TLSCert", c.TLSCert, "MCP_TLS_CERT_FILE and MCP_TLS_KEY_FILE are set both or neither")
+	}
+	if c.Transport != Stdio && c.Address != "" && !c.Address.IsPrivate() && len(c.AuthTokens.texts) == 0 && c.OAuthIssuer == "" {
+		complain("Address", string(c.Address), "whoever reaches it could use the account: set MCP_AUTH_TOKEN (such as to what openssl rand -hex 32 prints) or MCP_OAUTH_ISSUER, or listen on 127.0.0.1")
+	}
+	for name, d := range map[string]int64{"StopDelay": int64(c.StopDelay), "DrainTimeout": int64(c.DrainTimeout)} {
+		if d < 0 {
+			s, _ := settingOf(name)
+			complain(name, vars[s.Name], "it is less than nothing")
+		}
+	}
+	return problems
+}

@@ -1,0 +1,112 @@
+package transport
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"time"
+)
+
+// plainID is a request id that may be taken over from a proxy.
+var plainID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// identified gives each request an id, which its log lines, its answer and its
+// trace have in common.
+func (h *HTTP) identified(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req := &request{id: r.Header.Get("X-Request-Id")}
+		if !plainID.MatchString(req.id) {
+			req.id = rand.Text()
+		}
+		if parent := r.Header.Get("Traceparent"); parent != "" {
+			req.trace = map[string]string{"traceparent": parent, "tracestate": r.Header.Get("Tracestate")}
+		}
+		w.Header().Set("X-Request-Id", req.id)
+		next.ServeHTTP(w, r.WithContext(withRequest(r.Context(), req)))
+	})
+}
+
+// logged writes a line for each request when it has been answered: who asked
+// for what, how it went and how long it took, but no arguments. Probes, which
+// come every few seconds, are told at debug level.
+func (h *HTTP) logged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		watched := &statusWriter{ResponseWriter: w}
+		defer func() {
+			level := slog.LevelInfo
+			if isProbe(r) {
+				level = slog.LevelDebug
+			}
+			if !h.Log.Enabled(r.Context(), level) {
+				return
+			}
+			attrs := []slog.Attr{
+				slog.String("method", r.Method), slog.String("path", knownPath(r)), slog.Int("status", watched.status),
+				slog.Duration("took", time.Since(started).Round(10*time.Microsecond)), slog.String("remote", r.RemoteAddr),
+			}
+			req := requestOf(r.Context())
+			req.mu.Lock()
+			for _, said := range [][2]string{{"mcp", req.method}, {"tool", req.tool}, {"outcome", req.outcome}} {
+				if said[1] != "" {
+					attrs = append(attrs, slog.String(said[0], said[1]))
+				}
+			}
+			req.mu.Unlock()
+			h.Log.LogAttrs(r.Context(), level, "request", attrs...)
+		}()
+		next.ServeHTTP(watched, r)
+	})
+}
+
+// knownPath keeps what anybody can put into a path out of the log.
+func knownPath(r *http.Request) string {
+	switch path := r.URL.Path; path {
+	case pathMCP, pathSSE, pathMessage, pathHealth, pathReady, pathMetrics, pathResource, pathResource + pathMCP:
+		return path
+	}
+	return "other"
+}
+
+// recovering answers a request whose handling panicked, and says why in the
+// log alone.
+func (h *HTTP) recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p) // net/http's own way to break a connection off
+			default:
+				h.Log.ErrorContext(r.Context(), "panic", "panic", p, "stack", string(debug.Stack()))
+				refuse(w, http.StatusInternalServerError, "internal error; the server's log has details under this request's id")
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach what is beneath.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,102 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// isProbe reports a request by which a machine looks after this one.
+func isProbe(r *http.Request) bool {
+	switch r.URL.Path {
+	case pathHealth, pathReady, pathMetrics:
+		return true
+	}
+	return false
+}
+
+// healthy answers as long as the process does.
+func healthy(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") }
+
+var errDraining = errors.New("the server is stopping")
+
+// ready answers 200 if it makes sense to send calls here, and 503 if not.
+func (h *HTTP) ready(w http.ResponseWriter, r *http.Request) {
+	err := errDraining
+	if !h.draining.Load() {
+		err = h.readiness.check(r.Context(), h.Ready)
+	}
+	if err != nil {
+		say(w, http.StatusServiceUnavailable, "not ready", err.Error())
+		return
+	}
+	say(w, http.StatusOK, "ready")
+}
+
+// readiness remembers for a while what a check has found, so that probes of
+// many balancers cost one question upstream.
+type readiness struct {
+	asking singleflight.Group
+
+	mu    sync.Mutex
+	err   error
+	until time.Time
+}
+
+const (
+	readyFor    = 15 * time.Second
+	unreadyFor  = 2 * time.Second
+	readyWithin = 5 * time.Second
+)
+
+func (c *readiness) check(ctx context.Context, ask func(context.Context) error) error {
+	if ask == nil {
+		return nil
+	}
+	c.mu.Lock()
+	err, fresh := c.err, time.Now().Before(c.until)
+	c.mu.Unlock()
+	if fresh {
+		return err
+	}
+	_, err, _ = c.asking.Do("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWithin)
+		defer cancel()
+		err := ask(ctx)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.err, c.until = err, time.Now().Add(readyFor)
+		if err != nil {
+			c.until = time.Now().Add(unreadyFor)
+		}
+		return nil, err
+	})
+	return err
+}
+
+// say answers with a status in words, and why.
+func say(w http.ResponseWriter, status int, word string, why ...string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Status string `json:"status"`
+		Why    string `json:"why,omitempty"`
+	}{word, strings.Join(why, "; ")})
+}
+
+// refuse answers that a request is not served, and why.
+func refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Error string `json:"error"`
+	}{why})
+}

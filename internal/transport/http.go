@@ -1,0 +1,203 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+)
+
+// HTTP serves any number of clients over a network: with streamable HTTP, which
+// keeps nothing between requests, so that any number of servers can stand
+// behind a balancer, and with the pair of SSE endpoints that came before it,
+// which lives as long as its stream.
+type HTTP struct {
+	Server *server.MCPServer
+	Log    *slog.Logger
+	// Streamable has /mcp served beside /sse and /message.
+	Streamable bool
+	// PublicPath is what a proxy puts before the paths here, "" if nothing.
+	PublicPath string
+	// AllowedHosts are names that requests may have as their Host, in lower case
+	// and without port, beside loopback names and the address that is listened
+	// on.
+	AllowedHosts []string
+	// AllowedOrigins are the origins, in lower case, whose pages may use the
+	// server: "https://app.example.com".
+	AllowedOrigins []string
+	// MaxBody is the largest request in bytes; 4 MiB if 0.
+	MaxBody int64
+	// Auth tells who calls; nil lets everybody in, as one caller.
+	Auth Authenticator
+	// OAuth describes where tokens come from; nil where they come by hand.
+	OAuth *OAuth
+	// CredentialHeader is a header in which callers may bring a credential of
+	// their own for the upstream API, see [Caller]; "" if none.
+	CredentialHeader string
+	// Ready reports what keeps the server from being of use; nil means that
+	// nothing does. It is asked now and then.
+	Ready func(context.Context) error
+	// Limits bound what each caller may do; nil means nothing does.
+	Limits *Limits
+	// Outcome is the end of a tool call in a word, for the log; nil leaves it out.
+	Outcome func(*mcp.CallToolResult, error) string
+	// Metrics answers /metrics, which wants the same token as all else; nil
+	// leaves it out.
+	Metrics http.Handler
+	// StopAfter is how long the server goes on taking requests when it is told to
+	// stop, so that a balancer can notice that it is not ready; 0 is not at all.
+	StopAfter time.Duration
+	// DrainFor is how long it then waits for what runs; 30 s if 0.
+	DrainFor time.Duration
+
+	draining  atomic.Bool
+	readiness readiness
+}
+
+// The paths.
+const (
+	pathMCP      = "/mcp"
+	pathSSE      = "/sse"
+	pathMessage  = "/message"
+	pathHealth   = "/healthz"
+	pathReady    = "/readyz"
+	pathMetrics  = "/metrics"
+	pathResource = server.WellKnownProtectedResourcePath
+)
+
+// How long clients may take. There is no bound on an answer as a whole: a
+// stream lasts as long as its client stays. Each write of one has its own.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 30 * time.Second
+	idleTimeout   = 2 * time.Minute
+	writeTimeout  = 30 * time.Second
+	keepAlive     = 15 * time.Second
+	maxHeader     = 32 << 10 // bytes
+)
+
+const defaultMaxBody = 4 << 20
+
+// Serve answers on ln until ctx is done. Then it is not ready any more, takes
+// no new requests after StopAfter, and waits for what runs, for as long as
+// DrainFor. It closes ln.
+func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
+	h.Server.Use(h.noted)
+	if h.Limits != nil {
+		h.Server.Use(h.Limits.Tool)
+	}
+	running, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abandon(errDraining)
+	streams := newSSE(h, running)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	srv := &http.Server{
+		Handler:           h.routes(running, streams),
+		BaseContext:       func(net.Listener) context.Context { return running },
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		Protocols:         protocols,
+		ErrorLog:          slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug), // what broken clients do
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("http: %w", err)
+	case <-ctx.Done():
+	}
+	h.draining.Store(true)
+	h.Log.Info("stopping: what runs is finished first")
+	select {
+	case err := <-served:
+		return fmt.Errorf("http: %w", err)
+	case <-time.After(h.StopAfter):
+	}
+	patience, cancel := context.WithTimeout(running, cmp.Or(h.DrainFor, 30*time.Second))
+	defer cancel()
+	streams.drain(patience)
+	err := srv.Shutdown(patience)
+	if errors.Is(err, context.DeadlineExceeded) {
+		h.Log.Warn("calls that took too long are abandoned; downloads go on when they are asked for again")
+		abandon(errDraining)
+		err = srv.Close()
+	}
+	<-served
+	return err
+}
+
+// routes is who answers what. A middleware is met in the order in which it is
+// named.
+func (h *HTTP) routes(running context.Context, streams *sse) http.Handler {
+	guarded := func(next http.HandlerFunc) http.Handler {
+		return h.fromHere(h.bounded(h.authenticated(next)))
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+pathHealth, healthy)
+	mux.HandleFunc("GET "+pathReady, h.ready)
+	mux.Handle(pathSSE, guarded(streams.open))
+	mux.Handle(pathMessage, guarded(streams.message))
+	if h.Streamable {
+		mux.Handle(pathMCP, guarded(newStreamable(h.Server, h.Log, running).ServeHTTP))
+	}
+	if h.Metrics != nil {
+		mux.Handle(pathMetrics, guarded(h.Metrics.ServeHTTP))
+	}
+	if h.OAuth != nil {
+		mux.Handle("GET "+pathResource, h.fromHere(http.HandlerFunc(h.OAuth.metadata)))
+		mux.Handle("GET "+pathResource+pathMCP, h.fromHere(http.HandlerFunc(h.OAuth.metadata)))
+	}
+	mux.Handle("/", h.fromHere(http.HandlerFunc(h.elsewhere)))
+	return h.identified(h.logged(h.recovering(h.closing(mux))))
+}
+
+// elsewhere answers who has the wrong path.
+func (h *HTTP) elsewhere(w http.ResponseWriter, _ *http.Request) {
+	where := "its MCP endpoint is " + pathSSE + " (SSE)"
+	if h.Streamable {
+		where = "its MCP endpoints are " + pathMCP + " (streamable HTTP) and " + pathSSE + " (SSE)"
+	}
+	refuse(w, http.StatusNotFound, "there is nothing at this path of this server; "+where)
+}
+
+// closing asks clients, once the server is to stop, to connect anew for their
+// next request, so that a balancer can send it elsewhere.
+func (h *HTTP) closing(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// bounded refuses bodies that are too large, before they are read where their
+// length is told.
+func (h *HTTP) bounded(next http.Handler) http.Handler {
+	most := cmp.Or(h.MaxBody, defaultMaxBody)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > most {
+			w.Header().Set("Connection", "close")
+			refuse(w, http.StatusRequestEntityTooLarge, tooLarge(most))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func tooLarge(most int64) string {
+	return fmt.Sprintf("the request is larger than the %d bytes that are allowed", most)
+}

@@ -1,0 +1,185 @@
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// sse serves clients of the transport that the protocol began with: a stream of
+// events carries what the server says, and each message of the client is a
+// POST of its own.
+//
+// mcp-go has one too. This one exists because that one allows every origin,
+// lets results overtake progress, can't be asked to end when its calls have,
+// takes messages for a stream from anybody who knows its id, and can't ask
+// the client's user.
+type sse struct {
+	*HTTP
+	running context.Context // until the server gives up on what runs
+
+	mu      sync.Mutex
+	streams map[string]*stream
+	drained bool // no new streams
+}
+
+// A stream is a client's connection, whose messages come on others.
+type stream struct {
+	*conn
+	caller        string
+	calls         context.Context // of what is called for
+	subscriptions context.Context // until the stream ends
+	end           context.CancelCauseFunc
+
+	gate   sync.RWMutex // held while a message is taken in
+	closed bool
+}
+
+func newSSE(h *HTTP, running context.Context) *sse {
+	return &sse{HTTP: h, running: running, streams: map[string]*stream{}}
+}
+
+// open serves a stream until its client goes, or the server stops. What the
+// client has called for runs on when it goes: a broken connection is no wish
+// to cancel, and a download is wanted still.
+func (s *sse) open(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		refuse(w, http.StatusMethodNotAllowed, "an SSE stream is opened with GET; streamable HTTP is at "+pathMCP)
+		return
+	}
+	calls, stop := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	release := context.AfterFunc(s.running, func() { stop(context.Cause(s.running)) })
+	until, end := context.WithCancelCause(r.Context())
+	defer end(nil)
+	control := http.NewResponseController(w)
+	write := func(event string) error {
+		_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has one
+		if _, err := w.Write([]byte(event)); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
+	id := rand.Text()
+	st := &stream{caller: CallerOf(r.Context()).ID, end: end}
+	st.conn = newConn(id, s.Server, s.Log, end, func(message []byte) error {
+		return write("event: message\ndata: " + string(message) + "\n\n")
+	})
+	st.beat, st.beatEvery = func() error { return write(": still here\n\n") }, keepAlive
+	st.ended = until.Done()
+	st.calls, st.subscriptions = s.Server.WithContext(calls, st.conn), s.Server.WithContext(until, st.conn)
+	defer func() {
+		st.close()
+		go func() {
+			st.wait.Wait()
+			release()
+			stop(nil)
+		}()
+	}()
+	if err := s.Server.RegisterSession(st.calls, st.conn); err != nil {
+		refuse(w, http.StatusInternalServerError, "the stream could not be opened")
+		return
+	}
+	defer s.Server.UnregisterSession(st.calls, id)
+	if !s.add(st) {
+		refuse(w, http.StatusServiceUnavailable, errDraining.Error())
+		return
+	}
+	defer s.remove(st)
+	defer st.noMore()
+
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // or nginx keeps events back
+	w.WriteHeader(http.StatusOK)
+	defer control.SetWriteDeadline(time.Time{}) //nolint:errcheck // the connection may serve other requests
+	if write(fmt.Sprintf("event: endpoint\ndata: %s%s?sessionId=%s\n\n", s.PublicPath, pathMessage, url.QueryEscape(id))) == nil {
+		st.write()
+	}
+}
+
+func (s *sse) add(st *stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.drained {
+		s.streams[st.id] = st
+	}
+	return !s.drained
+}
+
+func (s *sse) remove(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, st.id)
+}
+
+// message takes a client's message. Its answer comes on the stream.
+func (s *sse) message(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, http.StatusMethodNotAllowed, "a message is sent with POST")
+		return
+	}
+	s.mu.Lock()
+	st := s.streams[r.URL.Query().Get("sessionId")]
+	s.mu.Unlock()
+	if st == nil || st.caller != CallerOf(r.Context()).ID { // whose it is, is nobody else's business
+		refuse(w, http.StatusNotFound, "there is no such stream: open one at "+pathSSE+", and send messages to the address that it gives")
+		return
+	}
+	text, _, ok := readMessage(w, r)
+	if !ok {
+		return
+	}
+	if !st.take(withRequest(st.calls, requestOf(r.Context())), text) {
+		refuse(w, http.StatusServiceUnavailable, errDraining.Error())
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// take dispatches a message, unless the stream is to end.
+func (st *stream) take(ctx context.Context, text []byte) bool {
+	st.gate.RLock()
+	defer st.gate.RUnlock()
+	if !st.closed {
+		st.dispatch(ctx, st.subscriptions, text)
+	}
+	return !st.closed
+}
+
+// close has no more messages taken.
+func (st *stream) close() {
+	st.gate.Lock()
+	defer st.gate.Unlock()
+	st.closed = true
+}
+
+// drain ends each stream once its calls are answered.
+func (s *sse) drain(ctx context.Context) {
+	s.mu.Lock()
+	s.drained = true
+	var ended sync.WaitGroup
+	for _, st := range s.streams {
+		ended.Go(func() {
+			st.close()
+			idle := make(chan struct{})
+			go func() {
+				st.wait.Wait()
+				close(idle)
+			}()
+			select {
+			case <-idle:
+			case <-ctx.Done():
+			}
+			st.end(errDraining)
+		})
+	}
+	s.mu.Unlock()
+	ended.Wait()
+}
