@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 
@@ -51,12 +52,15 @@ func (d Deps) log() *slog.Logger {
 	return d.Log
 }
 
-// icon is a film strip with an arrow to the disk.
+// icon is a film strip with an arrow to the disk. A data: URL in base64 is a
+// URI to the letter, which one with the SVG's own spaces is not.
 var icon = mcp.Icon{
-	Src: "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23e5484d' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'%3E" +
-		"%3Crect x='3' y='3' width='18' height='12' rx='2'/%3E%3Cpath d='M8 3v12M16 3v12M12 11v9m-3-3 3 3 3-3'/%3E%3C/svg%3E",
+	Src:      "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(iconSVG)),
 	MIMEType: "image/svg+xml", Sizes: []string{"any"},
 }
+
+const iconSVG = `<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='#e5484d' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'>` +
+	`<rect x='3' y='3' width='18' height='12' rx='2'/><path d='M8 3v12M16 3v12M12 11v9m-3-3 3 3 3-3'/></svg>`
 
 // instructions tell a model how the tools fit together, in this mode.
 func instructions(d Deps, chosen []Tool, note string) string {

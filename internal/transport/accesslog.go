@@ -108,5 +108,8 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
+// Flush is for those who don't know http.ResponseController, such as mcp-go.
+func (w *statusWriter) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
 // Unwrap lets http.ResponseController reach what is beneath.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

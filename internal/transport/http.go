@@ -90,7 +90,7 @@ const defaultMaxBody = 4 << 20
 // no new requests after StopAfter, and waits for what runs, for as long as
 // DrainFor. It closes ln.
 func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
-	h.Server.Use(h.noted)
+	h.Server.Use(h.noted, capable)
 	if h.Limits != nil {
 		h.Server.Use(h.Limits.Tool)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -26,7 +27,6 @@ import (
 func newStreamable(s *server.MCPServer, log *slog.Logger, running context.Context) http.Handler {
 	mcpgo := server.NewStreamableHTTPServer(s,
 		server.WithStateLess(true),
-		server.WithDisableStreaming(true),           // a GET stream would be a session
 		server.WithDisableLocalhostProtection(true), // fromHere has done that
 		server.WithStreamableHTTPLogger(log),
 		server.WithHTTPContextFunc(func(ctx context.Context, _ *http.Request) context.Context {
@@ -37,11 +37,9 @@ func newStreamable(s *server.MCPServer, log *slog.Logger, running context.Contex
 		}),
 	)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			if r.Method == http.MethodGet {
-				w.Header().Set("Allow", http.MethodPost)
-			}
-			mcpgo.ServeHTTP(w, r)
+		if r.Method != http.MethodPost { // GET and DELETE are about sessions
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(w, http.StatusMethodNotAllowed, "this server keeps no sessions: there is no stream to open and nothing to delete. Messages are sent with POST")
 			return
 		}
 		text, msg, ok := readMessage(w, r)
@@ -89,6 +87,7 @@ type exchange struct {
 	header        http.Header // of a plain answer
 	status        int
 	body          bytes.Buffer
+	missing       string // a capability that the tool wants of the client
 
 	// Until stopped is closed these are the speaker's, afterwards finish's.
 	streaming bool
@@ -177,6 +176,7 @@ func (e *exchange) finish() {
 		close(e.stop)
 		<-e.stopped
 	}
+	e.correct()
 	defer e.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // the connection may serve other requests
 	if e.streaming {
 		if text := bytes.TrimSpace(e.body.Bytes()); len(text) > 0 {
@@ -194,6 +194,34 @@ func (e *exchange) finish() {
 	_, _ = e.response.Write(e.body.Bytes()) // if nobody reads it, nobody waits for it
 }
 
+// capable is a middleware of tools for the error that a client lacks what the
+// tool wants of it. It has a code of its own in the protocol, and mcp-go calls
+// all errors of tools internal.
+func capable(next server.ToolHandlerFunc) server.ToolHandlerFunc {
+	return func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		result, err := next(ctx, call)
+		if lack, ok := errors.AsType[mcp.MissingRequiredClientCapabilityError](err); ok {
+			if e, ok := server.ClientSessionFromContext(ctx).(*exchange); ok {
+				e.missing = lack.Capability
+			}
+		}
+		return result, err
+	}
+}
+
+// correct says what is missing, if that is why the call failed.
+func (e *exchange) correct() {
+	var answer mcp.JSONRPCError
+	if e.missing == "" || json.Unmarshal(e.body.Bytes(), &answer) != nil {
+		return
+	}
+	answer.Error.Code = mcp.MISSING_REQUIRED_CLIENT_CAPABILITY
+	answer.Error.Data = map[string]any{"requiredCapabilities": map[string]any{e.missing: map[string]any{}}}
+	e.status = http.StatusBadRequest
+	e.body.Reset()
+	_ = json.NewEncoder(&e.body).Encode(answer) // it was JSON
+}
+
 // The writer, for mcp-go.
 
 func (e *exchange) Header() http.Header         { return e.header }
@@ -205,5 +233,11 @@ func (e *exchange) Write(p []byte) (int, error) { return e.body.Write(p) }
 func (e *exchange) SessionID() string { return e.scope }
 func (*exchange) Initialize()         {}
 func (*exchange) Initialized() bool   { return true }
+
+// A level that is set is not remembered: there is no session to remember it
+// for, and the protocol leaves the server free in what it logs until one is.
+
+func (*exchange) SetLogLevel(mcp.LoggingLevel)  {}
+func (*exchange) GetLogLevel() mcp.LoggingLevel { return mcp.LoggingLevelInfo }
 
 func (e *exchange) NotificationChannel() chan<- mcp.JSONRPCNotification { return e.notifications }
