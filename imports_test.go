@@ -24,10 +24,12 @@ var allowed = map[string][]string{
 	"internal/transfer/crc64": {},
 	"internal/transfer":       {"internal/transfer/crc64"},
 	"internal/transport":      {mcpgo},
+	"internal/telemetry":      {mcpgo},
+	"internal/conformance":    {mcpgo, "internal/transport"},
 	"tools":                   {mcpgo, "minimax", "internal/transfer", "internal/storage"},
 	"internal/cli": {
 		mcpgo, "config", "minimax", "minimax/sandbox", "tools",
-		"internal/storage", "internal/transfer", "internal/transport",
+		"internal/storage", "internal/transfer", "internal/transport", "internal/telemetry",
 	},
 }
 
