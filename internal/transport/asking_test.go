@@ -13,11 +13,12 @@ import (
 	"minimax-files-mcp/internal/transport"
 )
 
-// dialog is a client that reads and writes line by line.
+// dialog is a client that says and hears one message after the other.
 type dialog struct {
-	t   *testing.T
-	in  io.WriteCloser
-	out *bufio.Scanner
+	t    *testing.T
+	send func(message string) error
+	out  *bufio.Scanner
+	cut  func() // ends it
 }
 
 func talk(t *testing.T) *dialog {
@@ -37,29 +38,37 @@ func talk(t *testing.T) *dialog {
 			t.Error(err)
 		}
 	})
-	d := &dialog{t, toServer, bufio.NewScanner(fromServer)}
+	send := func(message string) error {
+		_, err := io.WriteString(toServer, message+"\n")
+		return err
+	}
+	d := &dialog{t, send, bufio.NewScanner(fromServer), func() { toServer.Close() }}
 	d.say(strings.Split(initialize, "\n")[0])
 	d.hear(`"id":0`)
 	return d
 }
 
-func (d *dialog) say(line string) {
+func (d *dialog) say(message string) {
 	d.t.Helper()
-	if _, err := io.WriteString(d.in, strings.TrimSuffix(line, "\n")+"\n"); err != nil {
+	if err := d.send(strings.TrimSuffix(message, "\n")); err != nil {
 		d.t.Fatal(err)
 	}
 }
 
-// hear reads the next line, which must have part in it.
+// hear reads the next message, which must have part in it.
 func (d *dialog) hear(part string) string {
 	d.t.Helper()
-	if !d.out.Scan() {
-		d.t.Fatalf("no %s, but the end: %v", part, d.out.Err())
-	}
-	if line := d.out.Text(); strings.Contains(line, part) {
+	for d.out.Scan() {
+		line := strings.TrimPrefix(d.out.Text(), "data: ")
+		if !strings.HasPrefix(line, "{") {
+			continue // what else is in a stream of events
+		}
+		if !strings.Contains(line, part) {
+			d.t.Fatalf("no %s in %s", part, line)
+		}
 		return line
 	}
-	d.t.Fatalf("no %s in %s", part, d.out.Text())
+	d.t.Fatalf("no %s, but the end: %v", part, d.out.Err())
 	return ""
 }
 
@@ -116,7 +125,7 @@ func TestStdio_asks_a_client_that_withdraws_or_ends(t *testing.T) {
 		d := talk(t)
 		d.say(call("1", "ask"))
 		d.question()
-		d.in.Close()
+		d.cut()
 		d.hear("ask failed: the client ended before it answered")
 	})
 }

@@ -50,15 +50,15 @@ func (t *Tokens) Authenticate(_ context.Context, token string) (string, error) {
 type AnyOf []Authenticator
 
 // Authenticate returns what the first says that does not say
-// [ErrUnknownToken].
-func (a AnyOf) Authenticate(ctx context.Context, token string) (string, error) {
+// [ErrUnknownToken], or what the last says.
+func (a AnyOf) Authenticate(ctx context.Context, token string) (caller string, err error) {
+	err = ErrUnknownToken
 	for _, one := range a {
-		caller, err := one.Authenticate(ctx, token)
-		if !errors.Is(err, ErrUnknownToken) {
-			return caller, err
+		if caller, err = one.Authenticate(ctx, token); !errors.Is(err, ErrUnknownToken) {
+			break
 		}
 	}
-	return "", ErrUnknownToken
+	return caller, err
 }
 
 // anonymous is whoever calls where no token is asked for.

@@ -57,6 +57,9 @@ type HTTP struct {
 	StopAfter time.Duration
 	// DrainFor is how long it then waits for what runs; 30 s if 0.
 	DrainFor time.Duration
+	// KeepAlive is how often a client that hears nothing is told that the
+	// connection lives; 15 s if 0.
+	KeepAlive time.Duration
 
 	draining  atomic.Bool
 	readiness readiness
@@ -80,7 +83,6 @@ const (
 	bodyTimeout   = 30 * time.Second
 	idleTimeout   = 2 * time.Minute
 	writeTimeout  = 30 * time.Second
-	keepAlive     = 15 * time.Second
 	maxHeader     = 32 << 10 // bytes
 )
 
@@ -90,6 +92,7 @@ const defaultMaxBody = 4 << 20
 // no new requests after StopAfter, and waits for what runs, for as long as
 // DrainFor. It closes ln.
 func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
+	h.KeepAlive = cmp.Or(h.KeepAlive, 15*time.Second)
 	h.Server.Use(h.noted, capable)
 	if h.Limits != nil {
 		h.Server.Use(h.Limits.Tool)
@@ -150,7 +153,7 @@ func (h *HTTP) routes(running context.Context, streams *sse) http.Handler {
 	mux.Handle(pathSSE, guarded(streams.open))
 	mux.Handle(pathMessage, guarded(streams.message))
 	if h.Streamable {
-		mux.Handle(pathMCP, guarded(newStreamable(h.Server, h.Log, running).ServeHTTP))
+		mux.Handle(pathMCP, guarded(newStreamable(h, running).ServeHTTP))
 	}
 	if h.Metrics != nil {
 		mux.Handle(pathMetrics, guarded(h.Metrics.ServeHTTP))

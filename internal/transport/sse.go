@@ -69,7 +69,7 @@ func (s *sse) open(w http.ResponseWriter, r *http.Request) {
 	st.conn = newConn(id, s.Server, s.Log, end, func(message []byte) error {
 		return write("event: message\ndata: " + string(message) + "\n\n")
 	})
-	st.beat, st.beatEvery = func() error { return write(": still here\n\n") }, keepAlive
+	st.beat, st.beatEvery = func() error { return write(": still here\n\n") }, s.KeepAlive
 	st.ended = until.Done()
 	st.calls, st.subscriptions = s.Server.WithContext(calls, st.conn), s.Server.WithContext(until, st.conn)
 	defer func() {

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -24,14 +23,14 @@ import (
 // hears nothing is told that the connection lives, and requests of different
 // clients that have the same id are not taken for each other. What runs when
 // running is done is abandoned.
-func newStreamable(s *server.MCPServer, log *slog.Logger, running context.Context) http.Handler {
-	mcpgo := server.NewStreamableHTTPServer(s,
+func newStreamable(h *HTTP, running context.Context) http.Handler {
+	mcpgo := server.NewStreamableHTTPServer(h.Server,
 		server.WithStateLess(true),
 		server.WithDisableLocalhostProtection(true), // fromHere has done that
-		server.WithStreamableHTTPLogger(log),
+		server.WithStreamableHTTPLogger(h.Log),
 		server.WithHTTPContextFunc(func(ctx context.Context, _ *http.Request) context.Context {
 			if e, ok := ctx.Value(exchangeKey{}).(*exchange); ok {
-				return s.WithContext(ctx, e)
+				return h.Server.WithContext(ctx, e)
 			}
 			return ctx
 		}),
@@ -60,7 +59,7 @@ func newStreamable(s *server.MCPServer, log *slog.Logger, running context.Contex
 			serve(mcpgo, w, r, ctx, text)
 			return
 		}
-		e := newExchange(w, r, msg)
+		e := newExchange(w, r, msg, h.KeepAlive)
 		serve(mcpgo, e, r, context.WithValue(ctx, exchangeKey{}, e), text)
 		e.finish()
 	})
@@ -98,7 +97,7 @@ type exchange struct {
 
 // newExchange also gives the client of an older version an id to tell its
 // requests from those of others by. Nothing is kept under it.
-func newExchange(w http.ResponseWriter, r *http.Request, msg outline) *exchange {
+func newExchange(w http.ResponseWriter, r *http.Request, msg outline, keepAlive time.Duration) *exchange {
 	e := &exchange{
 		notifications: make(chan mcp.JSONRPCNotification, maxUnsent),
 		response:      w, control: http.NewResponseController(w), header: http.Header{},
@@ -114,13 +113,13 @@ func newExchange(w http.ResponseWriter, r *http.Request, msg outline) *exchange 
 	e.scope = CallerOf(r.Context()).ID + "\x00" + session
 	if msg.Method == string(mcp.MethodToolsCall) && strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/event-stream") {
 		e.stop, e.stopped = make(chan struct{}), make(chan struct{})
-		go e.speak()
+		go e.speak(keepAlive)
 	}
 	return e
 }
 
 // speak writes what is to be said before the answer.
-func (e *exchange) speak() {
+func (e *exchange) speak(keepAlive time.Duration) {
 	defer close(e.stopped)
 	beats := time.NewTicker(keepAlive)
 	defer beats.Stop()

@@ -1,0 +1,64 @@
+package transport_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"minimax-files-mcp/internal/transport"
+)
+
+func TestLimits(t *testing.T) {
+	tokens := transport.NewTokens([]string{"ada", "bob"})
+	ada, bob := "Authorization: Bearer ada", "Authorization: Bearer bob"
+	t.Run("in a minute", func(t *testing.T) {
+		s := serve(t, &transport.HTTP{Auth: tokens, Limits: &transport.Limits{PerMinute: 3}})
+		for range 3 {
+			if _, got := s.post(call("1", "echo"), ada); strings.Contains(got, "isError") {
+				t.Fatal(got)
+			}
+		}
+		if status, got := s.post(call("1", "echo"), ada); status != 200 || !strings.Contains(got, `"isError":true`) || !strings.Contains(got, "echo: more than 3 calls in a minute are not allowed. Wait 20 seconds, then call again.") {
+			t.Errorf("%d %s", status, got)
+		}
+		if _, got := s.post(call("1", "echo"), bob); strings.Contains(got, "isError") {
+			t.Errorf("another caller: %s", got)
+		}
+	})
+	t.Run("at a time", func(t *testing.T) {
+		mcpServer, started, _, leave := awaited()
+		s := serve(t, &transport.HTTP{Server: mcpServer, Auth: tokens, Limits: &transport.Limits{Concurrent: 2}})
+		answered := make(chan string, 3)
+		await := func(caller string) {
+			_, got := s.post(call("1", "await"), caller)
+			answered <- got
+		}
+		for _, caller := range []string{ada, ada, bob} {
+			go await(caller)
+			<-started
+		}
+		if _, got := s.post(call("1", "echo"), ada); !strings.Contains(got, "2 calls of yours run already") {
+			t.Error(got)
+		}
+		close(leave)
+		for range 3 {
+			if got := <-answered; !strings.Contains(got, "went on") {
+				t.Error(got)
+			}
+		}
+		if _, got := s.post(call("1", "echo"), ada); strings.Contains(got, "isError") {
+			t.Errorf("afterwards: %s", got)
+		}
+	})
+	t.Run("of very many callers", func(t *testing.T) {
+		s := serve(t, &transport.HTTP{CredentialHeader: "X-Key", Limits: &transport.Limits{PerMinute: 1, Concurrent: 1}})
+		for i := range 3000 {
+			if _, got := s.post(call("1", "echo"), fmt.Sprintf("X-Key: key-%d", i)); strings.Contains(got, "isError") {
+				t.Fatal(got)
+			}
+		}
+		if _, got := s.post(call("1", "echo"), "X-Key: key-2999"); !strings.Contains(got, "isError") {
+			t.Error("one of very many is not remembered")
+		}
+	})
+}
