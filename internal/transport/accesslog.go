@@ -81,6 +81,9 @@ func (h *HTTP) recovering(next http.Handler) http.Handler {
 				panic(p) // net/http's own way to break a connection off
 			default:
 				h.Log.ErrorContext(r.Context(), "panic", "panic", p, "stack", string(debug.Stack()))
+				if begun, ok := w.(*statusWriter); ok && begun.status != 0 {
+					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+				}
 				refuse(w, http.StatusInternalServerError, "internal error; the server's log has details under this request's id")
 			}
 		}()

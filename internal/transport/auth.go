@@ -70,10 +70,10 @@ const anonymous = "anonymous"
 func (h *HTTP) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := r.Header.Clone() // the request may be logged by who has it still
-		caller := Caller{ID: anonymous}
+		caller := Caller{Who: anonymous}
 		if h.Auth != nil {
 			var err error
-			if caller.ID, err = h.admit(r); err != nil {
+			if caller.Who, err = h.admit(r); err != nil {
 				h.turnAway(w, r, err)
 				return
 			}
@@ -86,9 +86,10 @@ func (h *HTTP) authenticated(next http.Handler) http.Handler {
 				refuse(w, http.StatusBadRequest, fmt.Sprintf("the header %s holds a character that no key has", h.CredentialHeader))
 				return
 			}
-			if caller.Credential != "" {
-				caller.ID += ", key " + fingerprint(caller.Credential)
-			}
+		}
+		caller.ID = caller.Who
+		if caller.Credential != "" {
+			caller.ID += ", key " + fingerprint(caller.Credential)
 		}
 		requestOf(r.Context()).caller = caller
 		r = r.WithContext(r.Context())

@@ -13,8 +13,10 @@ import (
 
 // A Caller is who makes a request over HTTP.
 type Caller struct {
-	// ID tells callers apart, and is the same on every replica. It says nothing
-	// of a secret: "anonymous", "token 5f3a…", "user alice".
+	// Who is the one who was let in: "anonymous", "token 5f3a…", "user alice".
+	Who string
+	// ID tells callers apart, and is the same on every replica: Who, and a
+	// fingerprint of the credential, if there is one.
 	ID string
 	// Credential is what the caller brought for the upstream API, in the header
 	// that [HTTP.CredentialHeader] names; "" if nothing. It is never printed.

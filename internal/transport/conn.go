@@ -28,6 +28,9 @@ type conn struct {
 	// often; nil where there is no need.
 	beat      func() error
 	beatEvery time.Duration
+	// refuses says that a request on top of maxInFlight is refused, where it would
+	// wait otherwise.
+	refuses bool
 	// ended is closed when nobody hears what is said any more; nil where a
 	// failing send tells.
 	ended <-chan struct{}
@@ -94,9 +97,8 @@ func (c *conn) dispatch(ctx, subscriptions context.Context, text []byte) {
 	case c.isRunning(msg.ID):
 		refuse(mcp.INVALID_REQUEST, fmt.Sprintf("the id %.100s is that of a request that still runs", msg.ID))
 	default:
-		select {
-		case c.slots <- struct{}{}:
-		case <-ctx.Done():
+		if !c.slot(ctx) {
+			refuse(mcp.INVALID_REQUEST, fmt.Sprintf("%d requests of this connection run already", maxInFlight))
 			return
 		}
 		if msg.Method == string(mcp.MethodSubscriptionsListen) {
@@ -120,6 +122,24 @@ func (c *conn) dispatch(ctx, subscriptions context.Context, text []byte) {
 	}
 }
 
+// slot waits until a request may run. It reports false if it may not.
+func (c *conn) slot(ctx context.Context) bool {
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	default:
+	}
+	if c.refuses {
+		return false
+	}
+	select {
+	case c.slots <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 func (c *conn) isRunning(id json.RawMessage) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +147,7 @@ func (c *conn) isRunning(id json.RawMessage) bool {
 }
 
 // errWithdrawn is the cause of a request that its client has cancelled.
-var errWithdrawn = errors.New("the client withdrew the request")
+var errWithdrawn = fmt.Errorf("the client withdrew the request: %w", context.Canceled)
 
 // cancelRequest stops a request; it gets no answer, as the protocol wants.
 func (c *conn) cancelRequest(id json.RawMessage) {

@@ -3,9 +3,9 @@ package transport
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,16 +24,17 @@ func isProbe(r *http.Request) bool {
 // healthy answers as long as the process does.
 func healthy(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") }
 
-var errDraining = errors.New("the server is stopping")
+var errDraining = fmt.Errorf("the server is stopping: %w", context.Canceled)
 
 // ready answers 200 if it makes sense to send calls here, and 503 if not.
 func (h *HTTP) ready(w http.ResponseWriter, r *http.Request) {
-	err := errDraining
-	if !h.draining.Load() {
-		err = h.readiness.check(r.Context(), h.Ready)
+	if h.draining.Load() {
+		say(w, http.StatusServiceUnavailable, "stopping")
+		return
 	}
-	if err != nil {
-		say(w, http.StatusServiceUnavailable, "not ready", err.Error())
+	// The reason is for the log: it names hosts, and anybody may ask here.
+	if err := h.readiness.check(r.Context(), h.Log, h.Ready); err != nil {
+		say(w, http.StatusServiceUnavailable, "not ready")
 		return
 	}
 	say(w, http.StatusOK, "ready")
@@ -55,7 +56,7 @@ const (
 	readyWithin = 5 * time.Second
 )
 
-func (c *readiness) check(ctx context.Context, ask func(context.Context) error) error {
+func (c *readiness) check(ctx context.Context, log *slog.Logger, ask func(context.Context) error) error {
 	if ask == nil {
 		return nil
 	}
@@ -74,21 +75,21 @@ func (c *readiness) check(ctx context.Context, ask func(context.Context) error) 
 		c.err, c.until = err, time.Now().Add(readyFor)
 		if err != nil {
 			c.until = time.Now().Add(unreadyFor)
+			log.Warn("not ready", "error", err)
 		}
 		return nil, err
 	})
 	return err
 }
 
-// say answers with a status in words, and why.
-func say(w http.ResponseWriter, status int, word string, why ...string) {
+// say answers with a status in words.
+func say(w http.ResponseWriter, status int, word string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(struct {
 		Status string `json:"status"`
-		Why    string `json:"why,omitempty"`
-	}{word, strings.Join(why, "; ")})
+	}{word})
 }
 
 // refuse answers that a request is not served, and why.

@@ -52,8 +52,8 @@ type HTTP struct {
 	// Metrics answers /metrics, which wants the same token as all else; nil
 	// leaves it out.
 	Metrics http.Handler
-	// StopAfter is how long the server goes on taking requests when it is told to
-	// stop, so that a balancer can notice that it is not ready; 0 is not at all.
+	// StopAfter is how long the server goes on as before when it is told to stop,
+	// but for not being ready, so that a balancer can notice; 0 is not at all.
 	StopAfter time.Duration
 	// DrainFor is how long it then waits for what runs; 30 s if 0.
 	DrainFor time.Duration
@@ -84,13 +84,15 @@ const (
 	idleTimeout   = 2 * time.Minute
 	writeTimeout  = 30 * time.Second
 	maxHeader     = 32 << 10 // bytes
+	maxLull       = 2 * time.Second
 )
 
 const defaultMaxBody = 4 << 20
 
-// Serve answers on ln until ctx is done. Then it is not ready any more, takes
-// no new requests after StopAfter, and waits for what runs, for as long as
-// DrainFor. It closes ln.
+// Serve answers on ln until ctx is done. Then it is not ready any more, and
+// after StopAfter it ends: first the streams, once the calls made on them are
+// answered, then the taking of requests, once those it has are. What takes
+// longer than DrainFor is abandoned. It closes ln.
 func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 	h.KeepAlive = cmp.Or(h.KeepAlive, 15*time.Second)
 	h.Server.Use(h.noted, capable)
@@ -104,6 +106,7 @@ func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
+	open := newConnections()
 	srv := &http.Server{
 		Handler:           h.routes(running, streams),
 		BaseContext:       func(net.Listener) context.Context { return running },
@@ -112,6 +115,7 @@ func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		Protocols:         protocols,
+		ConnState:         open.changed,
 		ErrorLog:          slog.NewLogLogger(h.Log.Handler(), slog.LevelDebug), // what broken clients do
 	}
 	served := make(chan error, 1)
@@ -128,17 +132,33 @@ func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("http: %w", err)
 	case <-time.After(h.StopAfter):
 	}
-	patience, cancel := context.WithTimeout(running, cmp.Or(h.DrainFor, 30*time.Second))
+	h.drain(running, streams, ln, served, open)
+	abandon(errDraining) // and a moment for saying so
+	moment, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	streams.drain(patience)
-	err := srv.Shutdown(patience)
-	if errors.Is(err, context.DeadlineExceeded) {
-		h.Log.Warn("calls that took too long are abandoned; downloads go on when they are asked for again")
-		abandon(errDraining)
-		err = srv.Close()
+	open.wait(moment, 0)
+	if err := srv.Close(); !errors.Is(err, net.ErrClosed) { // as the listener was, before
+		return err
 	}
-	<-served
-	return err
+	return nil
+}
+
+// drain waits for what runs, and has no more requests taken.
+func (h *HTTP) drain(running context.Context, streams *sse, ln net.Listener, served <-chan error, open *connections) {
+	most := cmp.Or(h.DrainFor, 30*time.Second)
+	patience, cancel := context.WithTimeout(running, most)
+	defer cancel()
+	// What clients say to calls on their streams comes as requests. They leave
+	// some time to those that are taken meanwhile.
+	first, cancelFirst := context.WithTimeout(patience, most*3/4)
+	defer cancelFirst()
+	streams.drain(first)
+	quiesce(ln)
+	<-served // then all that was accepted is known to open
+	open.wait(patience, min(h.StopAfter, maxLull))
+	if patience.Err() != nil {
+		h.Log.Warn("calls that took too long are abandoned; downloads go on when they are asked for again")
+	}
 }
 
 // routes is who answers what. A middleware is met in the order in which it is

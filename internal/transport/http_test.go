@@ -213,7 +213,7 @@ func TestHTTP_keeps_no_sessions(t *testing.T) {
 // end of its call or for leave to go on.
 func awaited() (s *server.MCPServer, started chan struct{}, ended chan error, leave chan struct{}) {
 	s = newServer()
-	started, ended, leave = make(chan struct{}, 8), make(chan error, 8), make(chan struct{})
+	started, ended, leave = make(chan struct{}, 300), make(chan error, 300), make(chan struct{})
 	s.AddTool(mcp.NewTool("await"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		started <- struct{}{}
 		select {
@@ -323,8 +323,8 @@ func talkSSE(t *testing.T, s *site, headers ...string) *dialog {
 
 func TestSSE_answers_in_order(t *testing.T) {
 	d := talkSSE(t, serve(t, &transport.HTTP{}))
-	for range 50 {
-		d.say(call("1", "progress"))
+	for id := range 50 {
+		d.say(call(fmt.Sprint(id), "progress"))
 		for i := range 20 {
 			d.hear(fmt.Sprintf(`"progress":%d,`, i))
 		}
@@ -432,6 +432,94 @@ func TestHTTP_drains_not_for_ever(t *testing.T) {
 	}
 }
 
+// A stream that is to stop takes what its running calls need: answers to what
+// they asked, and their cancellation.
+func TestSSE_drains_with_its_client_s_help(t *testing.T) {
+	mcpServer, started, ended, _ := awaited()
+	s := serve(t, &transport.HTTP{Server: mcpServer, StopAfter: 10 * time.Millisecond})
+	d := talkSSE(t, s)
+	d.say(call("1", "ask"))
+	id := d.question()
+	d.say(call("2", "await"))
+	<-started
+	s.stop()
+	for i := 0; ; i++ {
+		if err := d.send(call("3", "echo")); err != nil {
+			if !strings.Contains(err.Error(), "503") {
+				t.Fatal(err)
+			}
+			break
+		}
+		d.hear(`"id":3`)
+		if i == 1000 {
+			t.Fatal("it takes new calls for ever")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	d.say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept"}}`, id))
+	d.hear("ask got accept")
+	d.say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}`)
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSSE_drains_the_calls_of_a_client_that_has_gone(t *testing.T) {
+	mcpServer, started, _, leave := awaited()
+	s := serve(t, &transport.HTTP{Server: mcpServer})
+	d := talkSSE(t, s)
+	d.say(call("1", "await"))
+	<-started
+	d.cut()
+	s.stop()
+	select {
+	case <-s.ended:
+		t.Fatal("it did not wait")
+	case <-time.After(100 * time.Millisecond): // that it waits, can only be waited for
+	}
+	close(leave)
+}
+
+func TestSSE_refuses_more_than_it_can_hold(t *testing.T) {
+	mcpServer, started, _, leave := awaited()
+	d := talkSSE(t, serve(t, &transport.HTTP{Server: mcpServer}))
+	for i := range 256 {
+		d.say(call(fmt.Sprint(i), "await"))
+		<-started
+	}
+	d.say(call("256", "echo"))
+	d.hear("256 requests of this connection run already")
+	close(leave)
+	for range 256 {
+		d.hear("went on")
+	}
+}
+
+func TestHTTP_gives_ids_back_as_they_came(t *testing.T) {
+	s := serve(t, &transport.HTTP{})
+	for _, id := range []string{"1", "12345678901234567890", `"a\u0062c"`, "1.50"} {
+		if _, got := s.post(call(id, "echo")); !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":`+id+`,"result":`) {
+			t.Errorf("%s: %s", id, got)
+		}
+		if _, got := s.post(call(id, "no such tool")); !strings.HasPrefix(got, `{"jsonrpc":"2.0","id":`+id+`,"error":`) {
+			t.Errorf("%s: %s", id, got)
+		}
+	}
+}
+
+func TestHTTP_acknowledges_subscriptions(t *testing.T) {
+	s := serve(t, &transport.HTTP{})
+	const listen = `{"jsonrpc":"2.0","id":5,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},"_meta":{` +
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	for range 100 {
+		_, got := s.post(listen, "Mcp-Protocol-Version: 2026-07-28", "Mcp-Method: subscriptions/listen")
+		said := events(got)
+		if len(said) != 2 || !strings.Contains(said[0], "notifications/subscriptions/acknowledged") || !strings.Contains(said[1], `"id":5`) {
+			t.Fatal(got)
+		}
+	}
+}
+
 func TestHTTP_readiness(t *testing.T) {
 	var mu sync.Mutex
 	asked, why := 0, errors.New("nobody answers")
@@ -442,9 +530,12 @@ func TestHTTP_readiness(t *testing.T) {
 		return why
 	}})
 	for range 20 {
-		if status, got := s.get("/readyz"); status != 503 || !strings.Contains(got, "nobody answers") {
+		if status, got := s.get("/readyz"); status != 503 || got != `{"status":"not ready"}`+"\n" {
 			t.Fatalf("%d %s", status, got)
 		}
+	}
+	if !strings.Contains(s.log.String(), "nobody answers") {
+		t.Error("the log does not say why")
 	}
 	if status, _ := s.get("/healthz"); status != 200 {
 		t.Errorf("healthz: %d", status)

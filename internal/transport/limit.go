@@ -16,7 +16,7 @@ import (
 // Limits are how much each caller may do, so that one that runs wild does not
 // use up what others share: the server, and the account's own limits.
 type Limits struct {
-	PerMinute  int // tool calls; 0 means no bound
+	PerMinute  int // calls; 0 means no bound
 	Concurrent int // tool calls at a time; 0 means no bound
 	// Refuse makes the result of a call that is not made; nil means a plain one.
 	Refuse func(text string) *mcp.CallToolResult
@@ -36,13 +36,25 @@ type allowance struct {
 // told.
 func (l *Limits) Tool(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	return func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		who := CallerOf(ctx).ID
+		who := CallerOf(ctx).Who // not by the key that it brings, of which it can make up any number
 		if why := l.enter(who, time.Now()); why != "" {
 			return l.refuse(call.Params.Name + ": " + why), nil
 		}
 		defer l.leave(who)
 		return next(ctx, call)
 	}
+}
+
+// allow counts a request that is no tool call, but makes the upstream API work
+// all the same. It says why it is one too many.
+func (l *Limits) allow(who, method string) (why string) {
+	if l == nil || method != string(mcp.MethodResourcesRead) && method != string(mcp.MethodCompletionComplete) {
+		return ""
+	}
+	if why = l.enter(who, time.Now()); why == "" {
+		l.leave(who)
+	}
+	return why
 }
 
 func (l *Limits) refuse(text string) *mcp.CallToolResult {

@@ -1,12 +1,18 @@
 package transport_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"minimax-files-mcp/internal/transport"
 )
+
+// anybody lets everybody in, each as a caller of its own.
+type anybody struct{}
+
+func (anybody) Authenticate(_ context.Context, token string) (string, error) { return token, nil }
 
 func TestLimits(t *testing.T) {
 	tokens := transport.NewTokens([]string{"ada", "bob"})
@@ -51,14 +57,34 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("of very many callers", func(t *testing.T) {
-		s := serve(t, &transport.HTTP{CredentialHeader: "X-Key", Limits: &transport.Limits{PerMinute: 1, Concurrent: 1}})
+		s := serve(t, &transport.HTTP{Auth: anybody{}, Limits: &transport.Limits{PerMinute: 1, Concurrent: 1}})
 		for i := range 3000 {
-			if _, got := s.post(call("1", "echo"), fmt.Sprintf("X-Key: key-%d", i)); strings.Contains(got, "isError") {
+			if _, got := s.post(call("1", "echo"), fmt.Sprintf("Authorization: Bearer %d", i)); strings.Contains(got, "isError") {
 				t.Fatal(got)
 			}
 		}
-		if _, got := s.post(call("1", "echo"), "X-Key: key-2999"); !strings.Contains(got, "isError") {
+		if _, got := s.post(call("1", "echo"), "Authorization: Bearer 2999"); !strings.Contains(got, "isError") {
 			t.Error("one of very many is not remembered")
+		}
+	})
+	t.Run("whatever keys a caller makes up", func(t *testing.T) {
+		s := serve(t, &transport.HTTP{CredentialHeader: "X-Key", Limits: &transport.Limits{PerMinute: 1}})
+		s.post(call("1", "echo"), "X-Key: one")
+		if _, got := s.post(call("1", "echo"), "X-Key: another"); !strings.Contains(got, "isError") {
+			t.Error(got)
+		}
+	})
+	t.Run("reading resources too", func(t *testing.T) {
+		s := serve(t, &transport.HTTP{Limits: &transport.Limits{PerMinute: 1}})
+		const read = `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"x://y"}}`
+		if status, _ := s.post(read); status != 200 {
+			t.Errorf("HTTP %d", status)
+		}
+		if status, got := s.post(read); status != 429 || !strings.Contains(got, "Wait 60 seconds") {
+			t.Errorf("HTTP %d: %s", status, got)
+		}
+		if status, _ := s.post(`{"jsonrpc":"2.0","id":1,"method":"ping"}`); status != 200 {
+			t.Errorf("ping: HTTP %d", status)
 		}
 	})
 }

@@ -21,7 +21,11 @@ const unixPrefix = "unix:"
 func Listen(ctx context.Context, address string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(address, unixPrefix)
 	if !isUnix {
-		return new(net.ListenConfig).Listen(ctx, "tcp", address)
+		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if tcp, ok := ln.(*net.TCPListener); ok {
+			return newQuietable(tcp), nil
+		}
+		return ln, err
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
@@ -48,11 +52,18 @@ func WithTLS(ln net.Listener, certFile, keyFile string) (net.Listener, error) {
 	if _, err := c.get(nil); err != nil {
 		return nil, err
 	}
-	return tls.NewListener(ln, &tls.Config{
+	secured := tls.NewListener(ln, &tls.Config{
 		MinVersion:     tls.VersionTLS12,
 		NextProtos:     []string{"h2", "http/1.1"},
 		GetCertificate: c.get,
-	}), nil
+	})
+	return tlsListener{secured, ln}, nil
+}
+
+// tlsListener can be told to be quiet if the one beneath can.
+type tlsListener struct {
+	net.Listener
+	beneath net.Listener
 }
 
 type certificate struct {

@@ -23,7 +23,7 @@ type outline struct {
 
 // readMessage reads a posted message, and notes what it says. It reports false
 // if it has answered that there is none.
-func readMessage(w http.ResponseWriter, r *http.Request) (text []byte, msg outline, ok bool) {
+func (h *HTTP) readMessage(w http.ResponseWriter, r *http.Request) (text []byte, msg outline, ok bool) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		refuse(w, http.StatusUnsupportedMediaType, "a message is sent with Content-Type: application/json")
 		return nil, msg, false
@@ -43,6 +43,10 @@ func readMessage(w http.ResponseWriter, r *http.Request) (text []byte, msg outli
 	text = bytes.TrimSpace(body.Bytes())
 	_ = json.Unmarshal(text, &msg) // whoever handles it says what is wrong
 	requestOf(r.Context()).speaks(known(msg.Method), msg.tool())
+	if why := h.Limits.allow(CallerOf(r.Context()).Who, msg.Method); why != "" {
+		refuse(w, http.StatusTooManyRequests, why)
+		return nil, msg, false
+	}
 	return text, msg, true
 }
 

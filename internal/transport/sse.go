@@ -22,21 +22,25 @@ type sse struct {
 	*HTTP
 	running context.Context // until the server gives up on what runs
 
-	mu      sync.Mutex
-	streams map[string]*stream
-	drained bool // no new streams
+	mu       sync.Mutex
+	streams  map[string]*stream
+	stopping bool // no new streams
 }
+
+// maxStreams is how many a caller may have open.
+const maxStreams = 100
 
 // A stream is a client's connection, whose messages come on others.
 type stream struct {
 	*conn
-	caller        string
+	caller        Caller
 	calls         context.Context // of what is called for
 	subscriptions context.Context // until the stream ends
 	end           context.CancelCauseFunc
 
-	gate   sync.RWMutex // held while a message is taken in
-	closed bool
+	mu       sync.Mutex
+	stopping bool // no new requests: what runs may still be answered and cancelled
+	gone     bool
 }
 
 func newSSE(h *HTTP, running context.Context) *sse {
@@ -64,32 +68,31 @@ func (s *sse) open(w http.ResponseWriter, r *http.Request) {
 		}
 		return control.Flush()
 	}
-	id := rand.Text()
-	st := &stream{caller: CallerOf(r.Context()).ID, end: end}
-	st.conn = newConn(id, s.Server, s.Log, end, func(message []byte) error {
+	st := &stream{caller: CallerOf(r.Context()), end: end}
+	st.conn = newConn(rand.Text(), s.Server, s.Log, end, func(message []byte) error {
 		return write("event: message\ndata: " + string(message) + "\n\n")
 	})
 	st.beat, st.beatEvery = func() error { return write(": still here\n\n") }, s.KeepAlive
-	st.ended = until.Done()
+	st.ended, st.refuses = until.Done(), true
 	st.calls, st.subscriptions = s.Server.WithContext(calls, st.conn), s.Server.WithContext(until, st.conn)
 	defer func() {
-		st.close()
+		st.leave()
 		go func() {
 			st.wait.Wait()
 			release()
 			stop(nil)
+			s.forget(st)
 		}()
 	}()
+	if status, why := s.add(st); status != 0 {
+		refuse(w, status, why)
+		return
+	}
 	if err := s.Server.RegisterSession(st.calls, st.conn); err != nil {
 		refuse(w, http.StatusInternalServerError, "the stream could not be opened")
 		return
 	}
-	defer s.Server.UnregisterSession(st.calls, id)
-	if !s.add(st) {
-		refuse(w, http.StatusServiceUnavailable, errDraining.Error())
-		return
-	}
-	defer s.remove(st)
+	defer s.Server.UnregisterSession(st.calls, st.id)
 	defer st.noMore()
 
 	header := w.Header()
@@ -98,21 +101,32 @@ func (s *sse) open(w http.ResponseWriter, r *http.Request) {
 	header.Set("X-Accel-Buffering", "no") // or nginx keeps events back
 	w.WriteHeader(http.StatusOK)
 	defer control.SetWriteDeadline(time.Time{}) //nolint:errcheck // the connection may serve other requests
-	if write(fmt.Sprintf("event: endpoint\ndata: %s%s?sessionId=%s\n\n", s.PublicPath, pathMessage, url.QueryEscape(id))) == nil {
+	if write(fmt.Sprintf("event: endpoint\ndata: %s%s?sessionId=%s\n\n", s.PublicPath, pathMessage, url.QueryEscape(st.id))) == nil {
 		st.write()
 	}
 }
 
-func (s *sse) add(st *stream) bool {
+// add takes a stream in, or says why not.
+func (s *sse) add(st *stream) (status int, why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.drained {
-		s.streams[st.id] = st
+	if s.stopping {
+		return http.StatusServiceUnavailable, errDraining.Error()
 	}
-	return !s.drained
+	open := 0
+	for _, other := range s.streams {
+		if other.caller.Who == st.caller.Who {
+			open++
+		}
+	}
+	if open >= maxStreams {
+		return http.StatusTooManyRequests, fmt.Sprintf("%d streams of yours are open already: close some", open)
+	}
+	s.streams[st.id] = st
+	return 0, ""
 }
 
-func (s *sse) remove(st *stream) {
+func (s *sse) forget(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.streams, st.id)
@@ -128,46 +142,75 @@ func (s *sse) message(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	st := s.streams[r.URL.Query().Get("sessionId")]
 	s.mu.Unlock()
-	if st == nil || st.caller != CallerOf(r.Context()).ID { // whose it is, is nobody else's business
-		refuse(w, http.StatusNotFound, "there is no such stream: open one at "+pathSSE+", and send messages to the address that it gives")
+	const unknown = "there is no such stream: open one at " + pathSSE + ", and send messages to the address that it gives"
+	if st == nil || st.caller != CallerOf(r.Context()) { // whose it is, is nobody else's business
+		refuse(w, http.StatusNotFound, unknown)
 		return
 	}
-	text, _, ok := readMessage(w, r)
+	text, msg, ok := s.readMessage(w, r)
 	if !ok {
 		return
 	}
-	if !st.take(withRequest(st.calls, requestOf(r.Context())), text) {
+	switch st.take(withRequest(st.calls, requestOf(r.Context())), msg, text) {
+	case streamGone:
+		refuse(w, http.StatusNotFound, unknown)
+	case streamStopping:
 		refuse(w, http.StatusServiceUnavailable, errDraining.Error())
-		return
+	default:
+		w.WriteHeader(http.StatusAccepted)
 	}
-	w.WriteHeader(http.StatusAccepted)
 }
+
+// What keeps a stream from taking a message.
+const (
+	streamOpen = iota
+	streamStopping
+	streamGone
+)
 
 // take dispatches a message, unless the stream is to end.
-func (st *stream) take(ctx context.Context, text []byte) bool {
-	st.gate.RLock()
-	defer st.gate.RUnlock()
-	if !st.closed {
-		st.dispatch(ctx, st.subscriptions, text)
+func (st *stream) take(ctx context.Context, msg outline, text []byte) int {
+	request := msg.Method != "" && len(msg.ID) > 0
+	st.mu.Lock()
+	switch {
+	case st.gone:
+		st.mu.Unlock()
+		return streamGone
+	case request && st.stopping:
+		st.mu.Unlock()
+		return streamStopping
+	case request:
+		st.wait.Add(1) // before anybody who stops it waits
+		defer st.wait.Done()
 	}
-	return !st.closed
+	st.mu.Unlock()
+	st.dispatch(ctx, st.subscriptions, text)
+	return streamOpen
 }
 
-// close has no more messages taken.
-func (st *stream) close() {
-	st.gate.Lock()
-	defer st.gate.Unlock()
-	st.closed = true
+// stop has no more requests taken.
+func (st *stream) stop() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.stopping = true
 }
 
-// drain ends each stream once its calls are answered.
+// leave has nothing taken.
+func (st *stream) leave() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.stopping, st.gone = true, true
+}
+
+// drain ends each stream once its calls are answered, and returns when they are
+// all done, those of clients that have gone too.
 func (s *sse) drain(ctx context.Context) {
 	s.mu.Lock()
-	s.drained = true
+	s.stopping = true
 	var ended sync.WaitGroup
 	for _, st := range s.streams {
 		ended.Go(func() {
-			st.close()
+			st.stop()
 			idle := make(chan struct{})
 			go func() {
 				st.wait.Wait()
