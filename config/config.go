@@ -48,8 +48,8 @@ type Config struct {
 	PublicURL      BaseURL       `env:"MCP_PUBLIC_URL" doc:"The server as clients know it, where a proxy stands before it; the proxy removes its path, if it has one, from requests." example:"https://mcp.example.com"`
 	AuthTokens     Secrets       `env:"MCP_AUTH_TOKEN" secret:"true" doc:"The bearer tokens that let callers in, one or several with commas or spaces between, each of at least 16 characters." example:"6f1c0e52…"`
 	AuthTokenFile  string        `env:"MCP_AUTH_TOKEN_FILE" doc:"A file of bearer tokens, beside or instead of MCP_AUTH_TOKEN." example:"/run/secrets/mcp-tokens"`
-	OAuthIssuer    BaseURL       `env:"MCP_OAUTH_ISSUER" doc:"An OAuth authorization server whose access tokens (JWTs) let callers in. It wants MCP_PUBLIC_URL." example:"https://login.example.com"`
-	OAuthAudience  string        `env:"MCP_OAUTH_AUDIENCE" doc:"The audience that access tokens must be for. Default: MCP_PUBLIC_URL with /mcp." example:"minimax-files"`
+	OAuthIssuer    Issuer        `env:"MCP_OAUTH_ISSUER" doc:"An OAuth authorization server whose access tokens (JWTs) let callers in. It wants MCP_PUBLIC_URL." example:"https://login.example.com"`
+	OAuthAudience  string        `env:"MCP_OAUTH_AUDIENCE" doc:"The audience that access tokens must be for. Default: MCP_PUBLIC_URL with /mcp, or with /sse over SSE alone." example:"minimax-files"`
 	AllowedHosts   []string      `env:"MCP_ALLOWED_HOSTS" doc:"Names that requests may have as their Host, beside loopback names, the address they were sent to, and that of MCP_PUBLIC_URL." example:"mcp.internal,mcp"`
 	AllowedOrigins []string      `env:"MCP_ALLOWED_ORIGINS" doc:"Origins whose web pages may use the server, beside its own." example:"https://app.example.com"`
 	TLSCert        string        `env:"MCP_TLS_CERT_FILE" doc:"A certificate chain in PEM, to speak TLS without a proxy. It is read again when it changes." example:"/etc/mcp/tls.crt"`
@@ -144,7 +144,7 @@ func (b *BaseURL) UnmarshalText(text []byte) error {
 		*b = BaseURL(strings.TrimRight(raw, "/"))
 		return nil
 	}
-	return errors.New("it must start with https://, because the API key is sent there")
+	return errors.New("it must start with https://, because keys and tokens are sent there")
 }
 
 // IsLoopback reports whether the URL is one of this machine.
@@ -156,6 +156,18 @@ func (b BaseURL) IsLoopback() bool {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// An Issuer is the URL of an OAuth authorization server, to the letter: its
+// tokens name it so, with or without a trailing slash.
+type Issuer string
+
+func (i *Issuer) UnmarshalText(text []byte) error {
+	if err := new(BaseURL).UnmarshalText(text); err != nil {
+		return err
+	}
+	*i = Issuer(strings.TrimSpace(string(text)))
+	return nil
 }
 
 // An Address is one to listen on: host:port, or unix: and a path.
@@ -447,7 +459,10 @@ func Unknown(environ []string) []string {
 	}
 	unknown := map[string]bool{}
 	for name := range env.ToMap(environ) {
-		if strings.HasPrefix(name, "MINIMAX_") && !known[name] {
+		ours := slices.ContainsFunc([]string{"MINIMAX_", "MCP_AUTH_", "MCP_OAUTH_", "MCP_ALLOWED_", "MCP_TLS_", "MCP_CALLS_"}, func(prefix string) bool {
+			return strings.HasPrefix(name, prefix)
+		})
+		if ours && !known[name] {
 			unknown[name] = true
 		}
 	}

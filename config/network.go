@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -18,6 +19,16 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 	complain := func(field, value, cause string) {
 		s, _ := settingOf(field)
 		problems = append(problems, s.wrong(value, cause))
+	}
+	home := cmp.Or(vars["HOME"], vars["USERPROFILE"])
+	for _, path := range []*string{&c.AuthTokenFile, &c.TLSCert, &c.TLSKey} {
+		*path = expand(*path, home)
+	}
+	if path, isUnix := strings.CutPrefix(string(c.Address), "unix:"); isUnix {
+		c.Address = Address("unix:" + expand(path, home))
+	}
+	if _, given := vars["MCP_AUTH_TOKEN"]; given && len(c.AuthTokens.texts) == 0 {
+		complain("AuthTokens", hidden, "there is no token in it")
 	}
 	if c.AuthTokenFile != "" {
 		text, err := readShort(c.AuthTokenFile)
@@ -54,14 +65,19 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 		u, err := url.Parse(c.AllowedOrigins[i])
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || strings.Contains(u.Host, "*") {
 			complain("AllowedOrigins", origin, "it is not an origin; origins are given one by one, with their scheme")
+			continue
 		}
+		c.AllowedOrigins[i] = originOf(u)
 	}
 	if c.PublicURL != "" {
 		u, _ := url.Parse(string(c.PublicURL)) // it was checked
 		c.AllowedHosts = append(c.AllowedHosts, strings.ToLower(u.Hostname()))
-		c.AllowedOrigins = append(c.AllowedOrigins, strings.ToLower(u.Scheme+"://"+u.Host))
+		c.AllowedOrigins = append(c.AllowedOrigins, originOf(u))
 		if c.OAuthAudience == "" {
 			c.OAuthAudience = string(c.PublicURL) + "/mcp"
+			if c.Transport == SSE {
+				c.OAuthAudience = string(c.PublicURL) + "/sse"
+			}
 		}
 	} else if c.OAuthIssuer != "" {
 		complain("PublicURL", "", "MCP_OAUTH_ISSUER wants it, because tokens are made out to it")
@@ -72,8 +88,14 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		complain("TLSCert", c.TLSCert, "MCP_TLS_CERT_FILE and MCP_TLS_KEY_FILE are set both or neither")
 	}
-	if c.Transport != Stdio && c.Address != "" && !c.Address.IsPrivate() && len(c.AuthTokens.texts) == 0 && c.OAuthIssuer == "" {
-		complain("Address", string(c.Address), "whoever reaches it could use the account: set MCP_AUTH_TOKEN (such as to what openssl rand -hex 32 prints) or MCP_OAUTH_ISSUER, or listen on 127.0.0.1")
+	if c.Transport != Stdio && len(c.AuthTokens.texts) == 0 && c.OAuthIssuer == "" {
+		const why = "whoever reaches it could use the account: set MCP_AUTH_TOKEN (such as to what openssl rand -hex 32 prints) or MCP_OAUTH_ISSUER"
+		switch {
+		case c.Address != "" && !c.Address.IsPrivate():
+			complain("Address", string(c.Address), why+", or listen on 127.0.0.1")
+		case c.PublicURL != "" && !c.PublicURL.IsLoopback():
+			complain("PublicURL", string(c.PublicURL), why)
+		}
 	}
 	for name, d := range map[string]int64{"StopDelay": int64(c.StopDelay), "DrainTimeout": int64(c.DrainTimeout)} {
 		if d < 0 {
@@ -82,4 +104,15 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 		}
 	}
 	return problems
+}
+
+// originOf is an origin as browsers write it.
+func originOf(u *url.URL) string {
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	for of, port := range map[string]string{"http": ":80", "https": ":443"} {
+		if scheme == of {
+			host = strings.TrimSuffix(host, port)
+		}
+	}
+	return scheme + "://" + host
 }

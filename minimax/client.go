@@ -33,8 +33,9 @@ type Client struct {
 	// Client shows a key, and so that each call can bring its own. The key is
 	// sent to the host of BaseURL and to no other.
 	Key func(context.Context) string
-	// GroupID is sent as the GroupId parameter, which old accounts need.
-	GroupID string
+	// GroupID gives the GroupId parameter for a call, which old accounts need; nil,
+	// or "", leaves it out.
+	GroupID func(context.Context) string
 	// Query holds parameters added to every call, as some resellers want.
 	Query url.Values
 	// HTTP sends the requests; nil means [NewHTTPClient]. It must not follow
@@ -147,7 +148,7 @@ func neverSent(err error) bool {
 // send makes one attempt and returns an answer whose body is still to be read,
 // with any HTTP status.
 func (c *Client) send(ctx context.Context, req call) (*http.Response, error) {
-	u, err := c.endpoint(req.path, req.query)
+	u, err := c.endpoint(ctx, req.path, req.query)
 	if err != nil {
 		return nil, &Error{Op: req.op, Err: err}
 	}

@@ -394,7 +394,7 @@ func TestClient_resellers(t *testing.T) {
 		io.WriteString(w, `{"file":{"file_id":"L8ONzGzOpqzD","filename":"x.mp4"}}`) // a string, and no base_resp
 	}))
 	defer s.Close()
-	c := &minimax.Client{BaseURL: s.URL + "/minimax/v1/", Key: key("k"), GroupID: "42", Query: url.Values{"channel_id": {"7"}}}
+	c := &minimax.Client{BaseURL: s.URL + "/minimax/v1/", Key: key("k"), GroupID: func(context.Context) string { return "42" }, Query: url.Values{"channel_id": {"7"}}}
 	got, err := c.Retrieve(t.Context(), "L8ONzGzOpqzD")
 	if err != nil || got.File.ID != "L8ONzGzOpqzD" || got.BaseResp != nil {
 		t.Fatalf("%+v, %v", got, err)

@@ -1,6 +1,7 @@
 package minimax
 
 import (
+	"context"
 	"maps"
 	"net/url"
 	"strings"
@@ -37,7 +38,7 @@ func Region(host string) string {
 
 // endpoint is base + path, with the fixed parameters every call carries and
 // those of this one. A base that already ends in /v1 is understood.
-func (c *Client) endpoint(path string, params url.Values) (*url.URL, error) {
+func (c *Client) endpoint(ctx context.Context, path string, params url.Values) (*url.URL, error) {
 	base := c.BaseURL
 	if base == "" {
 		base = GlobalBaseURL
@@ -51,8 +52,10 @@ func (c *Client) endpoint(path string, params url.Values) (*url.URL, error) {
 	for _, set := range []url.Values{c.Query, params} {
 		maps.Copy(query, set)
 	}
-	if c.GroupID != "" {
-		query.Set("GroupId", c.GroupID)
+	if c.GroupID != nil {
+		if id := c.GroupID(ctx); id != "" {
+			query.Set("GroupId", id)
+		}
 	}
 	// CometAPI bills this route as a model and finds it by this parameter
 	// (its page for minimax-files-retrieve).

@@ -9,7 +9,7 @@ import (
 // particular and sends no key, so it costs nobody's quota, and any answer is a
 // good one.
 func (c *Client) Reach(ctx context.Context) error {
-	u, err := c.endpoint("/", nil)
+	u, err := c.endpoint(ctx, "/", nil)
 	if err != nil {
 		return &Error{Op: "reach the API", Err: err}
 	}

@@ -136,6 +136,7 @@ func (c *completer) recentFiles(ctx context.Context) ([]string, error) {
 		return known.ids, nil
 	}
 	ids, err, _ := c.asking.Do(key, func() (any, error) {
+		ctx := context.WithoutCancel(ctx) // others wait for it too; the API has its own bounds
 		p := &page{limit: maxCompletions, seen: map[minimax.ID]struct{}{}}
 		if _, err := p.gather(ctx, c.Files, minimax.ListablePurposes()); err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -86,15 +87,19 @@ func instructions(d Deps, chosen []Tool, note string) string {
 	if has["download_file"] || has["wait_for_task"] {
 		text += "When an answer is in_progress, make the same call again. "
 	}
+	var wants []string
 	switch {
 	case !has["upload_file"]:
 	case d.Uploads == nil:
-		text += "upload_file takes a file's content in base64. "
+		wants = append(wants, "upload_file takes a file's content in base64")
 	case d.Uploads.Path() != d.Dir.Path():
-		text += fmt.Sprintf("upload_file takes files from %s. ", d.Uploads.Path())
+		wants = append(wants, "upload_file takes files from "+d.Uploads.Path())
 	}
 	if has["delete_file"] && d.Remote && d.Confirm == ConfirmAuto {
-		text += "delete_file wants confirm_filename from clients that it can't ask. "
+		wants = append(wants, "delete_file wants confirm_filename from clients that it can't ask")
+	}
+	if len(wants) > 0 {
+		text += strings.Join(wants, ", and ") + ". "
 	}
 	if d.ReadOnly {
 		text += "This server changes nothing in the account. "

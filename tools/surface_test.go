@@ -34,9 +34,11 @@ func modes(t *testing.T) map[string]tools.Deps {
 		t.Fatal(err)
 	}
 	return map[string]tools.Deps{
-		"local":     {Dir: dir, Uploads: uploads},
-		"url":       {Dir: dir, Uploads: dir, LinkOnly: true},
-		"read_only": {Dir: dir, Uploads: dir, ReadOnly: true},
+		"local":            {Dir: dir, Uploads: uploads},
+		"url":              {Dir: dir, Uploads: dir, LinkOnly: true},
+		"read_only":        {Dir: dir, Uploads: dir, ReadOnly: true},
+		"remote":           {Dir: dir, LinkOnly: true, Remote: true},
+		"remote_with_disk": {Dir: dir, Uploads: uploads, Remote: true},
 	}
 }
 
@@ -83,7 +85,11 @@ func TestSurface(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			text := strings.NewReplacer(deps.Dir.Path(), "DIR", deps.Uploads.Path(), "UPLOADS").Replace(got.String())
+			replace := []string{deps.Dir.Path(), "DIR"}
+			if deps.Uploads != nil {
+				replace = append(replace, deps.Uploads.Path(), "UPLOADS")
+			}
+			text := strings.NewReplacer(replace...).Replace(got.String())
 			golden := filepath.Join("testdata", "surface_"+name+".json")
 			if *update {
 				if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {

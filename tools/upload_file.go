@@ -102,7 +102,7 @@ func (d Deps) uploaded(ctx context.Context, in uploadIn) (file io.ReadCloser, si
 	switch {
 	case d.Uploads != nil && !d.Remote: // always a path
 	case (in.Path == "") == (in.Content == nil):
-		return nil, 0, "", &usageError{text: "upload_file: pass either path, for a file on this server's disk, or content, for one that is not."}
+		return nil, 0, "", &usageError{text: "upload_file: path and content are two ways to give the file, and one of them is wanted. Pass either path, for a file on this server's disk, or content, for one that is not."}
 	case in.Content != nil && in.Filename == "":
 		return nil, 0, "", &usageError{text: "upload_file: filename is missing, and content needs it. " + "Pass the name to store it under, such as voice.mp3."}
 	case in.Content != nil:

@@ -159,9 +159,14 @@ func (a *app) deps() (tools.Deps, error) {
 		return cmp.Or(transport.CallerOf(ctx).Credential, cfg.APIKey.Reveal())
 	}
 	a.client = &minimax.Client{
-		BaseURL:   string(cfg.APIHost),
-		Key:       key,
-		GroupID:   cfg.GroupID,
+		BaseURL: string(cfg.APIHost),
+		Key:     key,
+		GroupID: func(ctx context.Context) string {
+			if transport.CallerOf(ctx).Credential != "" {
+				return "" // that of another account
+			}
+			return cfg.GroupID
+		},
 		Query:     cfg.APIQuery.Values,
 		UserAgent: name + "/" + strings.Fields(version())[0],
 		Log:       a.log,

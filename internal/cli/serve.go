@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	"minimax-files-mcp/config"
 	"minimax-files-mcp/internal/transport"
@@ -78,7 +79,11 @@ func (a *app) serveHTTP(ctx context.Context) error {
 		auth = append(auth, transport.NewTokens(tokens))
 	}
 	if cfg.OAuthIssuer != "" {
-		h.OAuth = &transport.OAuth{Issuer: string(cfg.OAuthIssuer), Audience: cfg.OAuthAudience, Resource: string(cfg.PublicURL) + "/mcp"}
+		path := "/mcp"
+		if !h.Streamable {
+			path = "/sse"
+		}
+		h.OAuth = &transport.OAuth{Issuer: string(cfg.OAuthIssuer), Audience: cfg.OAuthAudience, Resource: string(cfg.PublicURL) + path, Path: path}
 		auth = append(auth, h.OAuth)
 	}
 	if len(auth) > 0 {
@@ -112,15 +117,18 @@ func listenReason(err error) string {
 // overlooked.
 func (a *app) greet(ln net.Listener) {
 	cfg := a.cfg
-	callers := "anybody on this machine"
-	switch {
-	case cfg.OAuthIssuer != "":
-		callers = "holders of an access token"
-	case len(cfg.AuthTokens.Reveal()) > 0:
-		callers = "holders of a bearer token"
+	callers := []string{}
+	if len(cfg.AuthTokens.Reveal()) > 0 {
+		callers = append(callers, "holders of a bearer token")
+	}
+	if cfg.OAuthIssuer != "" {
+		callers = append(callers, "holders of an access token")
+	}
+	if len(callers) == 0 {
+		callers = append(callers, "anybody on this machine")
 	}
 	a.log.Info("serving MCP over "+string(cfg.Transport), "address", ln.Addr().String(), "version", version(), "api", string(cfg.APIHost),
-		"callers", callers, "downloads", string(cfg.ResourceMode), "sandbox", a.sandbox != nil)
+		"callers", strings.Join(callers, ", "), "downloads", string(cfg.ResourceMode), "sandbox", a.sandbox != nil)
 	if !cfg.APIKey.IsSet() {
 		a.log.Warn("no API key: only callers that send their own, in the header " + keyHeader + ", can do anything")
 	}
@@ -129,5 +137,5 @@ func (a *app) greet(ln net.Listener) {
 	}
 }
 
-// ready is nil if calls can succeed.
+// ready is nil if the API answers.
 func (a *app) ready(ctx context.Context) error { return a.client.Reach(ctx) }

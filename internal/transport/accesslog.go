@@ -64,7 +64,7 @@ func (h *HTTP) logged(next http.Handler) http.Handler {
 // knownPath keeps what anybody can put into a path out of the log.
 func knownPath(r *http.Request) string {
 	switch path := r.URL.Path; path {
-	case pathMCP, pathSSE, pathMessage, pathHealth, pathReady, pathMetrics, pathResource, pathResource + pathMCP:
+	case pathMCP, pathSSE, pathMessage, pathHealth, pathReady, pathMetrics, pathResource, pathResource + pathMCP, pathResource + pathSSE:
 		return path
 	}
 	return "other"

@@ -180,7 +180,7 @@ func (h *HTTP) routes(running context.Context, streams *sse) http.Handler {
 	}
 	if h.OAuth != nil {
 		mux.Handle("GET "+pathResource, h.fromHere(http.HandlerFunc(h.OAuth.metadata)))
-		mux.Handle("GET "+pathResource+pathMCP, h.fromHere(http.HandlerFunc(h.OAuth.metadata)))
+		mux.Handle("GET "+pathResource+h.OAuth.Path, h.fromHere(http.HandlerFunc(h.OAuth.metadata)))
 	}
 	mux.Handle("/", h.fromHere(http.HandlerFunc(h.elsewhere)))
 	return h.identified(h.logged(h.recovering(h.closing(mux))))

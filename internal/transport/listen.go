@@ -34,15 +34,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 		}
 		_ = os.Remove(path) // of a server that was killed; if it stays, listening says so
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		ln.Close()
-		return nil, err
-	}
-	return ln, nil
+	return listenPrivately(ctx, path)
 }
 
 // WithTLS has ln speak TLS with a certificate from files. They are read again

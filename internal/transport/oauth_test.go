@@ -25,6 +25,7 @@ type issuer struct {
 	wellKnown string
 	key       *ecdsa.PrivateKey
 	down      atomic.Bool
+	fetched   atomic.Int64 // keys
 }
 
 func newIssuer(t *testing.T, wellKnown string) *issuer {
@@ -37,6 +38,7 @@ func newIssuer(t *testing.T, wellKnown string) *issuer {
 		case r.URL.Path == i.wellKnown:
 			json.NewEncoder(w).Encode(map[string]string{"issuer": i.URL + "/tenant", "jwks_uri": i.URL + "/keys"})
 		case r.URL.Path == "/keys":
+			i.fetched.Add(1)
 			json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: i.key.Public(), KeyID: "1", Algorithm: "ES256"}}})
 		default:
 			w.WriteHeader(http.StatusNotFound)
@@ -71,7 +73,7 @@ func sign(t *testing.T, algorithm jose.SignatureAlgorithm, key any, claims jwt.C
 func TestOAuth(t *testing.T) {
 	for _, wellKnown := range []string{"/tenant/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/tenant"} {
 		i := newIssuer(t, wellKnown)
-		oauth := &transport.OAuth{Issuer: i.URL + "/tenant", Audience: "https://files.example/mcp", Resource: "https://files.example/mcp", Client: i.Client()}
+		oauth := &transport.OAuth{Issuer: i.URL + "/tenant", Audience: "https://files.example/mcp", Resource: "https://files.example/mcp", Path: "/mcp", Client: i.Client()}
 		s := serve(t, &transport.HTTP{Auth: transport.AnyOf{transport.NewTokens([]string{"a-token-of-a-test"}), oauth}, OAuth: oauth})
 		right := func() jwt.Claims {
 			return jwt.Claims{
@@ -96,9 +98,9 @@ func TestOAuth(t *testing.T) {
 			"a right token":           {sign(t, jose.ES256, i.key, right()), ""},
 			"a token given by hand":   {"a-token-of-a-test", ""},
 			"a wrong token":           {"nonsense", "not valid here"},
-			"something like a JWT":    {"a.b.c", "signature does not hold"},
+			"something like a JWT":    {"a.b.c", "not valid here"},
 			"another's signature":     {sign(t, jose.ES256, newKey(t), right()), "signature does not hold"},
-			"a signature by a secret": {sign(t, jose.HS256, []byte("0123456789abcdef0123456789abcdef"), right()), "signature does not hold"},
+			"a signature by a secret": {sign(t, jose.HS256, []byte("0123456789abcdef0123456789abcdef"), right()), "not valid here"},
 			"expired":                 {but(func(c *jwt.Claims) { c.Expiry = jwt.NewNumericDate(time.Now().Add(-time.Minute)) }), "has expired"},
 			"for another server":      {but(func(c *jwt.Claims) { c.Audience = jwt.Audience{"https://other.example"} }), "for another server"},
 			"for nobody":              {but(func(c *jwt.Claims) { c.Audience = nil }), "for another server"},
@@ -113,6 +115,15 @@ func TestOAuth(t *testing.T) {
 			if strings.Contains(got, tt.token) {
 				t.Errorf("%s: the token is in %s", name, got)
 			}
+		}
+		// Tokens that are made up must not make the server pester the issuer.
+		before := i.fetched.Load()
+		for range 50 {
+			s.post(call("1", "echo"), "Authorization: Bearer "+sign(t, jose.ES256, newKey(t), right()))
+			s.post(call("1", "echo"), "Authorization: Bearer "+sign(t, jose.ES256, newKey(t), jwt.Claims{}))
+		}
+		if n := i.fetched.Load() - before; n > 10 {
+			t.Errorf("100 forged tokens made it fetch the keys %d times", n)
 		}
 		resp, err := s.do(t.Context(), http.MethodPost, "/mcp", call("1", "echo"))
 		if err != nil {

@@ -65,11 +65,11 @@ type connections struct {
 	mu     sync.Mutex
 	states map[net.Conn]http.ConnState
 	active int
-	ended  chan struct{} // has room for one; filled when a connection ends
+	news   chan struct{} // has room for one; filled whenever a state has changed
 }
 
 func newConnections() *connections {
-	return &connections{states: map[net.Conn]http.ConnState{}, ended: make(chan struct{}, 1)}
+	return &connections{states: map[net.Conn]http.ConnState{}, news: make(chan struct{}, 1)}
 }
 
 // changed is told by net/http.
@@ -85,10 +85,10 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	c.states[conn] = state
 	if state == http.StateClosed || state == http.StateHijacked {
 		delete(c.states, conn)
-		select {
-		case c.ended <- struct{}{}:
-		default:
-		}
+	}
+	select {
+	case c.news <- struct{}{}:
+	default:
 	}
 }
 
@@ -106,7 +106,7 @@ func (c *connections) wait(ctx context.Context, lull time.Duration) {
 			return
 		}
 		select {
-		case <-c.ended:
+		case <-c.news:
 		case <-quiet:
 			over = true
 		case <-ctx.Done():
