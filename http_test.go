@@ -9,12 +9,18 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	tracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	spanpb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"minimax-files-mcp/minimax/sandbox"
 )
@@ -121,6 +127,21 @@ func (s *served) send(t testing.TB, method, path string, body io.Reader, headers
 		t.Fatal(err)
 	}
 	return message{resp.StatusCode, resp.Header, string(text)}
+}
+
+// metric reads a figure from /metrics.
+func (s *served) metric(t testing.TB, name string, headers ...string) float64 {
+	t.Helper()
+	for line := range strings.Lines(s.send(t, http.MethodGet, "/metrics", nil, headers...).body) {
+		if value, ok := strings.CutPrefix(strings.TrimSpace(line), name+" "); ok {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	return -1
 }
 
 func bearer(token string) string { return "Authorization: Bearer " + token }
@@ -392,4 +413,165 @@ func TestSecurity_another_caller(t *testing.T) {
 			t.Error(got.body)
 		}
 	})
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+const modernCall = `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"retrieve_file","arguments":{"file_id":%q},"_meta":{` +
+	`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+
+// callOnce makes a call, and says what is wrong with its answer.
+func callOnce(client *http.Client, url string, id int64) error {
+	req, err := http.NewRequest(http.MethodPost, url+"/mcp", strings.NewReader(fmt.Sprintf(modernCall, id, sandbox.SeedVideo)))
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+		"Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "retrieve_file",
+	} {
+		req.Header.Set(name, value)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("call %d: HTTP %d: %.200s", id, resp.StatusCode, text)
+	case !strings.Contains(string(text), fmt.Sprintf(`"id":%d,`, id)) || !strings.Contains(string(text), sandbox.SeedVideo):
+		return fmt.Errorf("call %d: it was answered with %.300s", id, text)
+	}
+	return nil
+}
+
+func TestMetrics(t *testing.T) {
+	api := startSandbox(t)
+	s := serveHTTP(t, append(against(api), "MCP_AUTH_TOKEN="+adaToken, "MINIMAX_API_RESOURCE_MODE=local", "MINIMAX_MCP_BASE_PATH="+t.TempDir())...)
+	api.MisbehaveAt("retrieve", sandbox.Fault{Code: 1002, Times: 1}) // which is got over
+	for _, call := range []string{
+		toolCall(1, "download_file", `{"file_id":"`+sandbox.SeedVideo+`"}`), toolCall(1, "retrieve_file", `{"file_id":"404"}`), toolCall(1, "retrieve_file", `{}`),
+	} {
+		s.post(t, call, bearer(adaToken))
+	}
+	slow := api.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: 64 << 20})
+	api.Misbehave(slow.ID, sandbox.Fault{BytesPerSecond: 1 << 20})
+	s.post(t, toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q,"wait_seconds":0}`, slow.ID)), bearer(adaToken))
+	for name, want := range map[string]float64{
+		`minimax_files_tool_calls_total{outcome="ok",tool="download_file"}`:    2,
+		`minimax_files_tool_calls_total{outcome="2013",tool="retrieve_file"}`:  1,
+		`minimax_files_tool_calls_total{outcome="usage",tool="retrieve_file"}`: 1,
+		`minimax_files_tool_calls_running{tool="retrieve_file"}`:               0,
+		`minimax_files_tool_call_duration_seconds_count{tool="download_file"}`: 2,
+		`minimax_files_upstream_retries_total{upstream="api"}`:                 1,
+		`minimax_files_upstream_requests_total{status="404",upstream="api"}`:   -1, // it answers 200 and a code
+		`minimax_files_transfers_running`:                                      1,
+		`minimax_files_transfers_queued`:                                       0,
+	} {
+		got := s.metric(t, name, bearer(adaToken))
+		for i := 0; got != want && i < 100; i++ { // a transfer starts after its call has ended
+			time.Sleep(10 * time.Millisecond)
+			got = s.metric(t, name, bearer(adaToken))
+		}
+		if got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if got := s.metric(t, `minimax_files_upstream_bytes_total{direction="received",upstream="storage"}`, bearer(adaToken)); got < 40_000 {
+		t.Errorf("%v bytes received", got)
+	}
+	all := s.send(t, http.MethodGet, "/metrics", nil, bearer(adaToken)).body
+	for _, secret := range []string{sandbox.SeedVideo, "output_aigc", sandbox.Key, "token", "127.0.0.1"} {
+		if strings.Contains(all, secret) {
+			t.Errorf("%q is in the figures", secret)
+		}
+	}
+}
+
+// TestTraces has the binary send its traces to a collector here.
+func TestTraces(t *testing.T) {
+	received := make(chan *tracepb.ExportTraceServiceRequest, 10)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var request tracepb.ExportTraceServiceRequest
+		if err == nil {
+			err = proto.Unmarshal(body, &request)
+		}
+		if err != nil {
+			t.Error(r.URL, err)
+		}
+		received <- &request
+	}))
+	t.Cleanup(collector.Close)
+	s := serveHTTP(t, append(against(startSandbox(t)), "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_EXPORTER_OTLP_COMPRESSION=none", "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_SERVICE_NAME=files-of-a-team")...)
+	for name, send := range map[string]func(parent string){
+		"in _meta": func(parent string) {
+			s.post(t, strings.Replace(toolCall(1, "retrieve_file", `{"file_id":"`+sandbox.SeedVideo+`"}`), `"progressToken":"p"`, `"traceparent":"`+parent+`"`, 1))
+		},
+		"in a header": func(parent string) {
+			s.post(t, toolCall(1, "retrieve_file", `{"file_id":"`+sandbox.SeedVideo+`"}`), "Traceparent: "+parent)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			send("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+			got := <-received
+			text := got.String()
+			spans := map[string]*spanpb.Span{}
+			for _, r := range got.GetResourceSpans() {
+				for _, scope := range r.GetScopeSpans() {
+					for _, span := range scope.GetSpans() {
+						spans[span.GetName()] = span
+					}
+				}
+			}
+			call, asked := spans["tools/call retrieve_file"], spans["GET api"]
+			switch {
+			case call == nil || asked == nil:
+				t.Fatalf("spans: %s", text)
+			case fmt.Sprintf("%x", call.GetTraceId()) != "0af7651916cd43dd8448eb211c80319c" || fmt.Sprintf("%x", call.GetParentSpanId()) != "b7ad6b7169203331":
+				t.Errorf("it is not part of the caller's trace: %v", call)
+			case !bytes.Equal(asked.GetParentSpanId(), call.GetSpanId()) || !bytes.Equal(asked.GetTraceId(), call.GetTraceId()):
+				t.Errorf("what was asked is not beneath the call: %v", asked)
+			}
+			if !strings.Contains(text, "files-of-a-team") {
+				t.Errorf("the service has another name: %s", text)
+			}
+			for _, secret := range []string{sandbox.SeedVideo, "Signature", sandbox.Key, "output_aigc"} {
+				if strings.Contains(text, secret) {
+					t.Errorf("%q is in the trace: %s", secret, text)
+				}
+			}
+		})
+	}
+}
+
+func TestAccessLog(t *testing.T) {
+	s := serveHTTP(t, append(against(startSandbox(t)), "MCP_AUTH_TOKEN="+adaToken)...)
+	s.post(t, toolCall(1, "list_files", `{"name_contains":"a private word"}`), bearer(adaToken), "X-Request-Id: abc")
+	for i := 0; !strings.Contains(s.log.String(), `"msg":"request"`); i++ {
+		if i == 100 {
+			t.Fatalf("no line: %s", s.log)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, want := range []string{`"tool":"list_files"`, `"outcome":"ok"`, `"request_id":"abc"`, `"caller":"token `, `"took":`} {
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("no %s in %s", want, s.log)
+		}
+	}
+	if strings.Contains(s.log.String(), "private") {
+		t.Errorf("an argument is in %s", s.log)
+	}
 }

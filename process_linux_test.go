@@ -20,22 +20,27 @@ import (
 )
 
 // peak is the most memory a process has had, in MiB.
-func peak(t *testing.T, pid int) int {
+func peak(t *testing.T, pid int) int { return memory(t, pid, "VmHWM:") >> 10 }
+
+// resident is the memory a process has now, in kB.
+func resident(t *testing.T, pid int) int { return memory(t, pid, "VmRSS:") }
+
+func memory(t *testing.T, pid int, what string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(status)) {
-		if kB, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if kB, ok := strings.CutPrefix(line, what); ok {
 			n, err := strconv.Atoi(strings.Fields(kB)[0])
 			if err != nil {
 				t.Fatal(err)
 			}
-			return n >> 10
+			return n
 		}
 	}
-	t.Fatalf("no VmHWM in %s", status)
+	t.Fatalf("no %s in %s", what, status)
 	return 0
 }
 

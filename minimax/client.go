@@ -80,7 +80,7 @@ func NewHTTPClient() *http.Client {
 			TLSHandshakeTimeout:    10 * time.Second,
 			ResponseHeaderTimeout:  30 * time.Second,
 			MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConnsPerHost:    8,
+			MaxIdleConnsPerHost:    64, // of a server for a team
 			IdleConnTimeout:        90 * time.Second,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
