@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"minimax-files-mcp/config"
+	"minimax-files-mcp/internal/storage"
 	"minimax-files-mcp/minimax"
 	"minimax-files-mcp/tools"
 )
@@ -26,7 +27,7 @@ func TestReadme_is_generated_from_the_code(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := old
-	for name, table := range map[string]string{"settings": settingsTable(), "tools": toolsTable(), "failures": failuresTable()} {
+	for name, table := range map[string]string{"settings": settingsTable(false), "server-settings": settingsTable(true), "tools": toolsTable(), "failures": failuresTable()} {
 		section := regexp.MustCompile(`(?s)(<!-- ` + name + `: [^\n]*-->\n).*?(<!-- /` + name + ` -->)`)
 		if !section.Match(text) {
 			t.Errorf("no section %s", name)
@@ -69,10 +70,14 @@ func failuresTable() string {
 	return b.String()
 }
 
-func settingsTable() string {
+// settingsTable is of the settings of a server for a team, or of all others.
+func settingsTable(team bool) string {
 	var b strings.Builder
 	b.WriteString("| variable | default | what it does | for example |\n| --- | --- | --- | --- |\n")
 	for _, s := range config.Settings() {
+		if team != (strings.HasPrefix(s.Name, "MCP_") || strings.HasPrefix(s.Name, "OTEL_")) {
+			continue
+		}
 		preset := ""
 		if s.Default != "" {
 			preset = "`" + s.Default + "`"
@@ -85,7 +90,7 @@ func settingsTable() string {
 func toolsTable() string {
 	var b strings.Builder
 	b.WriteString("| tool | arguments | what it does |\n| --- | --- | --- |\n")
-	for _, tool := range tools.All(tools.Deps{}) {
+	for _, tool := range tools.All(tools.Deps{Uploads: new(storage.Dir)}) {
 		arguments := []string{}
 		for _, p := range tool.Params {
 			if p.Required {
