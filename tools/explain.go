@@ -196,8 +196,8 @@ func code(err error) string {
 	return "usage"
 }
 
-func isAny(err error, any ...error) bool {
-	return slices.ContainsFunc(any, func(one error) bool { return errors.Is(err, one) })
+func isAny(err error, kinds ...error) bool {
+	return slices.ContainsFunc(kinds, func(one error) bool { return errors.Is(err, one) })
 }
 
 // traceOf is the Trace-Id of the answer that an error came of, "" if there is

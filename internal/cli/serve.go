@@ -97,7 +97,7 @@ func (a *app) serveHTTP(ctx context.Context) error {
 	if cfg.TLSCert != "" {
 		secured, err := transport.WithTLS(ln, cfg.TLSCert, cfg.TLSKey)
 		if err != nil {
-			ln.Close()
+			_ = ln.Close() // nobody has connected yet
 			return usageError{config.Wrong("MCP_TLS_CERT_FILE", cfg.TLSCert, err.Error())}
 		}
 		ln = secured

@@ -13,7 +13,7 @@ import (
 func addAsking(s *server.MCPServer) {
 	s.AddTool(mcp.NewTool("test_sampling", mcp.WithDescription("Asks the client's model."), mcp.WithString("prompt")),
 		func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			answer, err := s.RequestSampling(ctx, mcp.CreateMessageRequest{
+			answer, err := s.RequestSampling(ctx, mcp.CreateMessageRequest{ //nolint:staticcheck // the suite wants it for the versions that have it
 				Request:             mcp.Request{Method: string(mcp.MethodSamplingCreateMessage)},
 				CreateMessageParams: sampling(call.GetString("prompt", ""), 100),
 			})

@@ -24,6 +24,7 @@ func (h *HTTP) identified(next http.Handler) http.Handler {
 			req.trace = map[string]string{"traceparent": parent, "tracestate": r.Header.Get("Tracestate")}
 		}
 		w.Header().Set("X-Request-Id", req.id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		next.ServeHTTP(w, r.WithContext(withRequest(r.Context(), req)))
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -115,7 +116,7 @@ func (e *exchange) write(text string) {
 		header.Set("X-Accel-Buffering", "no") // or nginx keeps events back
 		e.response.WriteHeader(http.StatusOK)
 	}
-	_, err := io.WriteString(e.response, text)
+	_, err := io.WriteString(e.response, text) //nolint:gosec // no browser takes it for a page
 	if err == nil {
 		err = e.control.Flush()
 	}
@@ -140,12 +141,10 @@ func (e *exchange) finish() {
 		return // mcp-go has not come to an answer
 	}
 	_ = e.control.SetWriteDeadline(time.Now().Add(writeTimeout))
-	for name, values := range e.header {
-		e.response.Header()[name] = values
-	}
+	maps.Copy(e.response.Header(), e.header)
 	e.response.Header().Set("Content-Length", strconv.Itoa(e.body.Len()))
 	e.response.WriteHeader(e.status)
-	_, _ = e.response.Write(e.body.Bytes()) // if nobody reads it, nobody waits for it
+	_, _ = e.response.Write(e.body.Bytes()) //nolint:gosec // no browser takes it for a page; if nobody reads it, nobody waits for it
 	_ = e.control.Flush()                   // within the deadline
 }
 

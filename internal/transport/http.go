@@ -101,7 +101,7 @@ func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	running, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer abandon(errDraining)
-	streams := newSSE(h, running)
+	streams := newSSE(running, h)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -154,7 +154,9 @@ func (h *HTTP) drain(running context.Context, streams *sse, ln net.Listener, ser
 	defer cancelFirst()
 	streams.drain(first)
 	quiesce(ln)
-	<-served // then all that was accepted is known to open
+	if err := <-served; err != nil { // then all that was accepted is known to open
+		h.Log.Debug("no more connections are taken", "reason", err)
+	}
 	open.wait(patience, min(h.StopAfter, maxLull))
 	if patience.Err() != nil {
 		h.Log.Warn("calls that took too long are abandoned; downloads go on when they are asked for again")
@@ -173,7 +175,7 @@ func (h *HTTP) routes(running context.Context, streams *sse) http.Handler {
 	mux.Handle(pathSSE, guarded(streams.open))
 	mux.Handle(pathMessage, guarded(streams.message))
 	if h.Streamable {
-		mux.Handle(pathMCP, guarded(newStreamable(h, running).ServeHTTP))
+		mux.Handle(pathMCP, guarded(newStreamable(running, h).ServeHTTP))
 	}
 	if h.Metrics != nil {
 		mux.Handle(pathMetrics, guarded(h.Metrics.ServeHTTP))

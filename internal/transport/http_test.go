@@ -113,9 +113,9 @@ func (s *site) post(body string, headers ...string) (status int, answer string) 
 	return resp.StatusCode, string(text)
 }
 
-func (s *site) get(path string, headers ...string) (status int, answer string) {
+func (s *site) get(path string) (status int, answer string) {
 	s.t.Helper()
-	resp, err := s.do(s.t.Context(), http.MethodGet, path, "", headers...)
+	resp, err := s.do(s.t.Context(), http.MethodGet, path, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -293,10 +293,10 @@ func TestHTTP_a_client_cancels_its_own_request(t *testing.T) {
 }
 
 // talkSSE opens a stream.
-func talkSSE(t *testing.T, s *site, headers ...string) *dialog {
+func talkSSE(t *testing.T, s *site) *dialog {
 	t.Helper()
 	ctx, cut := context.WithCancel(context.Background())
-	resp, err := s.do(ctx, http.MethodGet, "/sse", "", headers...)
+	resp, err := s.do(ctx, http.MethodGet, "/sse", "")
 	if err != nil {
 		cut()
 		t.Fatal(err)
@@ -308,7 +308,7 @@ func talkSSE(t *testing.T, s *site, headers ...string) *dialog {
 	to := strings.TrimPrefix(d.out.Text(), "data: ")
 	d.out.Scan()
 	d.send = func(text string) error {
-		resp, err := s.do(ctx, http.MethodPost, to, text, headers...)
+		resp, err := s.do(ctx, http.MethodPost, to, text)
 		if err != nil {
 			return err
 		}

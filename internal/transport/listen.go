@@ -29,7 +29,7 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 		if conn, err := new(net.Dialer).DialContext(ctx, "unix", path); err == nil {
-			conn.Close()
+			_ = conn.Close() // it was only to see
 			return nil, fmt.Errorf("listen on %s: another server answers there", path)
 		}
 		_ = os.Remove(path) // of a server that was killed; if it stays, listening says so

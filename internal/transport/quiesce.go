@@ -31,7 +31,7 @@ func quiesce(ln net.Listener) {
 	case tlsListener:
 		quiesce(l.beneath)
 	default:
-		ln.Close()
+		_ = ln.Close() // there is nothing else to be done with it
 	}
 }
 
@@ -42,7 +42,7 @@ func (l *quietable) quiesce() {
 		for _, c := range takeLast(l.TCPListener) {
 			l.last <- c
 		}
-		l.Close()
+		_ = l.Close() // it listens no more
 		close(l.last)
 	})
 }

@@ -43,7 +43,7 @@ type stream struct {
 	gone     bool
 }
 
-func newSSE(h *HTTP, running context.Context) *sse {
+func newSSE(running context.Context, h *HTTP) *sse {
 	return &sse{HTTP: h, running: running, streams: map[string]*stream{}}
 }
 

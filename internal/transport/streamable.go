@@ -18,7 +18,7 @@ import (
 // hears nothing is told that the connection lives, and requests of different
 // clients that have the same id are not taken for each other. What runs when
 // running is done is abandoned.
-func newStreamable(h *HTTP, running context.Context) http.Handler {
+func newStreamable(running context.Context, h *HTTP) http.Handler {
 	mcpgo := server.NewStreamableHTTPServer(h.Server,
 		server.WithStateLess(true),
 		server.WithDisableLocalhostProtection(true), // fromHere has done that
