@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -22,9 +23,16 @@ type worker struct {
 // A crew is the workers of a run.
 type crew struct {
 	*run
-	workers []*worker
-	running int
-	ended   chan error // how each worker ended
+	workers []*worker // that run, in the order in which they were started
+	ended   chan end
+
+	failedAt int64 // the bytes that were there when a worker was given up last; -1 before
+}
+
+// An end is how a worker ended.
+type end struct {
+	*worker
+	err error
 }
 
 // fetchParts fills the gaps of the plan, with one connection at first, and
@@ -33,27 +41,27 @@ func (r *run) fetchParts(ctx context.Context, first *Object) error {
 	if first == nil {
 		return nil // everything is held
 	}
-	c := &crew{run: r, ended: make(chan error, r.opts.Connections)}
+	c := &crew{run: r, ended: make(chan end, r.opts.Connections), failedAt: -1}
 	c.start(ctx, first)
 	grow := &growth{most: r.opts.Connections, every: r.opts.MeasureEvery, last: r.done.Load(), since: time.Now()}
 	tick := time.NewTicker(r.opts.MeasureEvery)
 	defer tick.Stop()
-	for c.running > 0 {
+	for len(c.workers) > 0 {
 		select {
-		case err := <-c.ended:
-			c.running--
-			if errors.Is(err, errNoRanges) {
-				grow.over, err = true, nil
+		case w := <-c.ended:
+			c.remove(w.worker)
+			if w.err != nil {
+				if !c.spares(w) {
+					r.stop(w.err) // the others stop too, and have room to say so
+					return w.err
+				}
+				grow.over = true // so many were too many
 			}
-			if err != nil {
-				r.stop(err) // the others stop too, and have room to say so
-				return err
-			}
-			if c.running == 0 && r.plan.missing() > 0 { // what a retired one gave back
+			if len(c.workers) == 0 && r.plan.missing() > 0 { // what one gave back
 				c.start(ctx, nil)
 			}
 		case now := <-tick.C:
-			add, retire := grow.next(now, r.done.Load(), r.plan.missing(), c.running)
+			add, retire := grow.next(now, r.done.Load(), r.plan.missing(), len(c.workers))
 			for range add {
 				c.start(ctx, nil)
 			}
@@ -63,18 +71,44 @@ func (r *run) fetchParts(ctx context.Context, first *Object) error {
 	return nil
 }
 
+// spares reports that a failure is that of one connection among several: a host
+// may allow only so many, or send everything where a range was wanted. What it
+// had to do is left to the others, or to one that starts again alone. Where
+// nothing has come since another failed too, it is not the number of them.
+func (c *crew) spares(w end) bool {
+	_, ofConnection := errors.AsType[*Error](w.err)
+	_, ofAll := errors.AsType[*restart](w.err)
+	if errors.Is(w.err, errNoRanges) {
+		return true
+	}
+	if w.alone || ofAll || !ofConnection {
+		return false
+	}
+	done := c.done.Load()
+	if len(c.workers) == 0 && c.failedAt == done {
+		return false
+	}
+	c.failedAt = done
+	return true
+}
+
+// remove takes a worker off that has ended.
+func (c *crew) remove(w *worker) {
+	c.workers = slices.DeleteFunc(c.workers, func(other *worker) bool { return other == w })
+	c.shared.Store(len(c.workers) > 1)
+}
+
 // start adds a worker, if there is work for it.
 func (c *crew) start(ctx context.Context, obj *Object) {
-	w := &worker{obj: obj, alone: c.running == 0, patience: newPatience(c.opts)}
+	w := &worker{obj: obj, alone: len(c.workers) == 0, patience: newPatience(c.opts)}
 	if !c.plan.take(w) {
 		return
 	}
 	var workCtx context.Context
 	workCtx, w.stop = context.WithCancel(ctx)
 	c.workers = append(c.workers, w)
-	c.running++
 	c.buffers.grow()
-	c.shared.Store(c.running > 1)
+	c.shared.Store(len(c.workers) > 1)
 	c.wait.Go(func() {
 		defer w.stop()
 		err := c.work(workCtx, w)
@@ -82,16 +116,14 @@ func (c *crew) start(ctx context.Context, obj *Object) {
 		if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 			err = nil // retired: others do the rest
 		}
-		c.ended <- err
+		c.ended <- end{w, err}
 	})
 }
 
 // retire stops the workers that came last; the first one stays.
 func (c *crew) retire(n int) {
-	for ; n > 0 && len(c.workers) > 1; n-- {
-		last := len(c.workers) - 1
-		c.workers[last].stop()
-		c.workers = c.workers[:last]
+	for _, w := range c.workers[max(1, len(c.workers)-n):] {
+		w.stop()
 	}
 }
 

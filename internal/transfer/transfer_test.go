@@ -417,6 +417,17 @@ func TestRun_uses_more_connections_where_each_is_throttled(t *testing.T) {
 	}
 }
 
+// A host that allows only so many connections is not one that fails.
+func TestRun_keeps_to_the_connections_that_a_host_allows(t *testing.T) {
+	for _, most := range []int{1, 2, 3} {
+		r := newRemote(t, 24<<20)
+		r.Misbehave(r.file.ID, sandbox.Fault{BytesPerSecond: 4 << 20, MaxConnections: most})
+		if _, err := r.run(t.Context(), transfer.Options{Tries: 2}); err != nil || r.saved(t) != r.SHA256(r.file.ID) {
+			t.Errorf("%d connections: %v, saved %s", most, err, r.saved(t))
+		}
+	}
+}
+
 func TestRun_one_at_a_time(t *testing.T) {
 	r := newRemote(t, 2*part)
 	held, err := r.dir.Part(t.Context(), "film.mp4", "owner")

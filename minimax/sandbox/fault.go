@@ -41,9 +41,10 @@ type Fault struct {
 	NoETag         bool          `json:"no_etag,omitempty"`
 	NoChecksum     bool          `json:"no_checksum,omitempty"` // no x-oss-hash-crc64ecma, no Content-MD5
 	WrongChecksum  bool          `json:"wrong_checksum,omitempty"`
-	Changed        bool          `json:"changed,omitempty"`  // the object is another version: one byte and all its digests differ
-	GzipLie        bool          `json:"gzip_lie,omitempty"` // Content-Encoding: gzip over bytes that are not
-	Endless        bool          `json:"endless,omitempty"`  // the body goes on for ever, without a length
+	Changed        bool          `json:"changed,omitempty"`         // the object is another version: one byte and all its digests differ
+	GzipLie        bool          `json:"gzip_lie,omitempty"`        // Content-Encoding: gzip over bytes that are not
+	MaxConnections int           `json:"max_connections,omitempty"` // more requests at a time are answered with 503
+	Endless        bool          `json:"endless,omitempty"`         // the body goes on for ever, without a length
 }
 
 // FaultNames are a Fault's names in JSON, in the order of its fields.

@@ -23,6 +23,7 @@ type object struct {
 
 	pattern bool
 	sent    atomic.Int64 // bytes that have left
+	serving atomic.Int64 // requests that are answered now
 
 	once sync.Once
 	crc  uint64

@@ -73,6 +73,11 @@ func (s *Server) serveStorage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fault := s.fault("file " + string(id))
+	defer f.object.serving.Add(-1)
+	if n := f.object.serving.Add(1); fault.MaxConnections > 0 && n > int64(fault.MaxConnections) {
+		storageError(w, http.StatusServiceUnavailable, "TooManyConnections", "Too many connections for this object.")
+		return
+	}
 	if !fault.answer(w, r) {
 		f.object.serve(w, r, fault, contentType(f.Filename))
 	}
