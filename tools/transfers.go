@@ -70,7 +70,7 @@ type job struct {
 	// Guarded by transfers.mu.
 	admitted chan struct{} // closed when it may run; nil before it asks
 	waiting  int           // calls
-	detached bool          // the last call has left it to run on
+	detached bool          // a call has left it, and was told that it goes on
 	stopped  bool          // nobody counts on it
 	over     bool          // it ends in this instant
 	kept     bool          // it ended while nobody waited, and the next call gets it
@@ -123,7 +123,6 @@ func (t *transfers) join(ctx context.Context, key string, do func(context.Contex
 	for j := t.jobs[key]; j != nil; j = t.jobs[key] {
 		if !j.stopped {
 			j.waiting++
-			j.detached = false
 			if j.kept {
 				delete(t.jobs, key)
 			}

@@ -34,6 +34,30 @@ func TestTransfers_lose_no_outcome(t *testing.T) {
 	}
 }
 
+// What one call was told to go on, another does not stop by leaving.
+func TestTransfers_go_on_when_a_later_call_is_cancelled(t *testing.T) {
+	running := newTransfers(slog.New(slog.DiscardHandler), nil)
+	release := make(chan struct{})
+	do := func(ctx context.Context, _ *job) (saved, error) {
+		select {
+		case <-release:
+			return saved{}, nil
+		case <-ctx.Done():
+			return saved{}, ctx.Err()
+		}
+	}
+	if _, ended := running.run(t.Context(), "key", 0, do); ended {
+		t.Fatal("it has ended")
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	running.run(cancelled, "key", time.Minute, do)
+	close(release)
+	if j, ended := running.run(t.Context(), "key", time.Minute, do); !ended || j.err != nil {
+		t.Errorf("%t, %v", ended, j.err)
+	}
+}
+
 func TestTransfers_let_a_queued_call_go(t *testing.T) {
 	running := newTransfers(slog.New(slog.DiscardHandler), nil)
 	release := make(chan struct{})
