@@ -5,6 +5,7 @@ package storage_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -12,8 +13,10 @@ import (
 	"minimax-files-mcp/internal/storage"
 )
 
-func TestDir_on_a_full_disk(t *testing.T) {
-	mount := t.TempDir()
+// smallDisk is a directory on a disk of 1 MiB.
+func smallDisk(t *testing.T) (mount string, d *storage.Dir) {
+	t.Helper()
+	mount = t.TempDir()
 	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("a small disk can be mounted by root only: %v", err)
 	}
@@ -23,6 +26,11 @@ func TestDir_on_a_full_disk(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() }) // before the mount goes
+	return mount, d
+}
+
+func TestDir_on_a_full_disk(t *testing.T) {
+	_, d := smallDisk(t)
 	p, err := d.Part(t.Context(), "clip.mp4", "owner")
 	if err != nil {
 		t.Fatal(err)
@@ -41,5 +49,38 @@ func TestDir_on_a_full_disk(t *testing.T) {
 	p.Close()
 	if got := entries(t, d); len(got) != 0 {
 		t.Errorf("left behind: %v", got)
+	}
+}
+
+// What is held is worth more than room for a new journal.
+func TestPart_is_kept_where_the_disk_is_full(t *testing.T) {
+	mount, d := smallDisk(t)
+	const size, part = 256 << 10, 64 << 10
+	p, err := d.Part(t.Context(), "clip.mp4", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Begin([]byte("v1"), size, part); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.WriteAt(bytes.Repeat([]byte("x"), part), 0); err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	ballast := filepath.Join(mount, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk is not small")
+	}
+	if p, err := d.Part(t.Context(), "clip.mp4", "owner"); !errors.Is(err, storage.ErrFull) {
+		t.Fatalf("%v, %v, want ErrFull", p, err)
+	}
+	os.Remove(ballast)
+	p, err = d.Part(t.Context(), "clip.mp4", "owner")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, _, held := p.Held(); !held[0] {
+		t.Errorf("held: %v", held)
 	}
 }

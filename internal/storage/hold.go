@@ -112,9 +112,11 @@ func (p *Part) load(ctx context.Context) error {
 		return err
 	}
 	// Written anew, so that what a crash tore is not in the way of what is added.
-	if p.journal, err = p.writeJournal(held); err == nil {
-		p.held = held
+	// Where there is no room for it, what is held is better kept than begun anew.
+	if p.journal, err = p.writeJournal(held); err != nil {
+		return translate(err)
 	}
+	p.held = held
 	return nil
 }
 
@@ -130,11 +132,12 @@ func (p *Part) writeJournal(j journal) (*os.File, error) {
 	for part, sum := range j.sums {
 		text = append(text, journalLine(journalPart{part, sum})...)
 	}
-	if _, err := f.Write(text); err != nil {
-		return nil, errors.Join(err, f.Close())
+	_, err = f.Write(text)
+	if err == nil {
+		err = p.root.Rename(p.path(next), p.path(".journal"))
 	}
-	if err := p.root.Rename(p.path(next), p.path(".journal")); err != nil {
-		return nil, errors.Join(err, f.Close())
+	if err != nil {
+		return nil, errors.Join(err, f.Close(), p.root.Remove(p.path(next)))
 	}
 	return f, nil
 }

@@ -30,13 +30,17 @@ func (p *Part) Commit() error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return translate(err)
 	}
+	if err == nil {
+		if syncErr := p.syncParents(); syncErr != nil {
+			if p.sameFile(p.file, p.name) { // and not another's by now
+				syncErr = errors.Join(syncErr, p.root.Remove(p.name)) // it is not durable
+			}
+			return translate(syncErr)
+		}
+	}
 	// While it is locked: the next one to lock it must not find these names.
 	dropped := errors.Join(p.remove(), p.Close())
 	if err != nil {
-		return translate(err)
-	}
-	if err := p.syncParents(); err != nil {
-		p.root.Remove(p.name) // it was ours a moment ago, and is not durable
 		return translate(err)
 	}
 	return translate(dropped)
@@ -56,6 +60,11 @@ func (p *Part) publish() error {
 	if _, err := p.root.Lstat(p.name); err == nil {
 		return fs.ErrExist
 	}
+	// The journal goes first: once the name is free, another may have it.
+	if err := p.root.Remove(p.path(".journal")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	p.removed = true
 	return p.root.Rename(p.path(".part"), p.name)
 }
 
