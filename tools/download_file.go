@@ -142,7 +142,7 @@ func download(ctx context.Context, d Deps, running *transfers, tasks *watch, in 
 		if err != nil {
 			return saved{}, err
 		}
-		return d.save(ctx, it, in.Path, j)
+		return d.save(ctx, it, in.Path, running, j)
 	})
 	switch {
 	case !ended:

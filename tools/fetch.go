@@ -71,10 +71,13 @@ func (d Deps) itemMadeBy(ctx context.Context, t *minimax.Task) (item, error) {
 }
 
 // save fetches an item and puts it where it belongs.
-func (d Deps) save(ctx context.Context, it item, asked string, j *job) (saved, error) {
+func (d Deps) save(ctx context.Context, it item, asked string, running *transfers, j *job) (saved, error) {
 	name, err := d.Dir.Resolve(asked, it.name)
 	if err != nil {
 		return saved{}, &pathError{asked, d.Dir.Path(), err}
+	}
+	if got, ok, err := running.claim(ctx, it.owner+"\x00"+name, j); ok || err != nil {
+		return got, err
 	}
 	result, present, err := d.fetch(ctx, it, name, j)
 	if err != nil {

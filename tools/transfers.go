@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -29,13 +30,14 @@ type transfers struct {
 	observer Observer // nil if nobody wants to know
 
 	mu      sync.Mutex
-	jobs    map[string]*job
+	jobs    map[string]*job // by what was asked for
+	targets map[string]*job // by where they save what
 	running int
 	queue   []*job // the next one first
 }
 
 func newTransfers(log *slog.Logger, observer Observer) *transfers {
-	return &transfers{log: log, observer: observer, jobs: map[string]*job{}}
+	return &transfers{log: log, observer: observer, jobs: map[string]*job{}, targets: map[string]*job{}}
 }
 
 // tell tells the observer how many run and wait. It is called with t.mu held.
@@ -68,6 +70,7 @@ type job struct {
 	total atomic.Int64 // -1 when not known
 
 	// Guarded by transfers.mu.
+	target   string        // "" before it is known
 	admitted chan struct{} // closed when it may run; nil before it asks
 	waiting  int           // calls
 	detached bool          // a call has left it, and was told that it goes on
@@ -173,6 +176,45 @@ func (t *transfers) turn(ctx context.Context, j *job) error {
 	}
 }
 
+// claim takes a target for a job, or returns the outcome of the job that has it:
+// the same download can be asked for in several ways, by its task or its file,
+// with a path or the name that it has anyway.
+func (t *transfers) claim(ctx context.Context, target string, j *job) (saved, bool, error) {
+	for {
+		t.mu.Lock()
+		other := t.targets[target]
+		if other == nil {
+			t.targets[target], j.target = j, target
+			t.mu.Unlock()
+			return saved{}, false, nil
+		}
+		t.mu.Unlock()
+		if err := j.follow(ctx, other); err != nil {
+			return saved{}, false, err
+		}
+		if !errors.Is(other.err, context.Canceled) { // else its callers have left it, and this one goes on
+			return other.saved, true, other.err
+		}
+	}
+}
+
+// follow waits until another job has ended, and is as far as that one.
+func (j *job) follow(ctx context.Context, other *job) error {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	for {
+		j.done.Store(other.done.Load())
+		j.total.Store(other.total.Load())
+		select {
+		case <-other.ended:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
 // admit lets run what there is room for. It is called with t.mu held.
 func (t *transfers) admit() {
 	for len(t.queue) > 0 && t.running < maxTransfers {
@@ -195,6 +237,9 @@ func (t *transfers) ahead(j *job) (n int, queued bool) {
 func (t *transfers) end(key string, j *job) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.targets[j.target] == j {
+		delete(t.targets, j.target)
+	}
 	if i := slices.Index(t.queue, j); i >= 0 {
 		t.queue = slices.Delete(t.queue, i, i+1)
 		t.tell()

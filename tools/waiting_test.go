@@ -96,6 +96,26 @@ func TestDownloadFile_by_two_callers_is_one_transfer(t *testing.T) {
 	}
 }
 
+func TestDownloadFile_asked_for_in_several_ways_is_one_transfer(t *testing.T) {
+	b := newBench(t, sandbox.Config{Empty: true})
+	id := b.film(3<<20, 3<<20)
+	c := connect(t, b)
+	name := fmt.Sprintf("output_aigc-%s.mp4", id)
+	var wg sync.WaitGroup
+	for _, path := range []string{"", name, "./" + name, b.dir.Path() + "/" + name} {
+		wg.Go(func() {
+			got := into[downloaded](t, c, "download_file", fmt.Sprintf(`{"file_id":%q,"path":%q}`, id, path))
+			if got.Status != "done" || got.SHA256 != b.sandbox.SHA256(id) || !strings.HasSuffix(got.Path, name) {
+				t.Errorf("%q: %+v", path, got)
+			}
+		})
+	}
+	wg.Wait()
+	if n := b.sandbox.Count("storage"); n != 1 {
+		t.Errorf("%d requests for the bytes", n)
+	}
+}
+
 func TestDownloadFile_cancelled_keeps_its_parts(t *testing.T) {
 	b := newBench(t, sandbox.Config{Empty: true})
 	const size = 24 << 20
