@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"minimax-files-mcp/minimax/sandbox"
 )
 
 func TestSecurity_idle_connections(t *testing.T) {
@@ -104,5 +107,28 @@ func TestHTTP_leaves_nothing_behind(t *testing.T) {
 	t.Logf("after %d calls %v goroutines, %v before; %d kB more", calls, after, before, grown)
 	if after > before+20 || grown > 20_000 {
 		t.Error("calls leave something behind")
+	}
+}
+
+// Who waits for a download or a task is told to ask again, and may ask another
+// server.
+func TestHTTP_answers_who_waits_when_it_stops(t *testing.T) {
+	api := startSandbox(t)
+	slow := api.Add(sandbox.NewFile{Filename: "output_aigc.mp4", Purpose: "video_generation", Size: 64 << 20})
+	api.Misbehave(slow.ID, sandbox.Fault{BytesPerSecond: 1 << 20})
+	s := serveHTTP(t, append(against(api), "MINIMAX_API_RESOURCE_MODE=local", "MINIMAX_MCP_BASE_PATH="+t.TempDir())...)
+	answered := make(chan string, 1)
+	go func() {
+		answered <- s.post(t, toolCall(1, "download_file", fmt.Sprintf(`{"file_id":%q,"wait_seconds":600}`, slow.ID))).body
+	}()
+	for s.metric(t, `minimax_files_transfers_running`) != 1 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.Process.Signal(syscall.SIGTERM)
+	if got := <-answered; !strings.Contains(got, "in_progress") || !strings.Contains(got, "call download_file again") {
+		t.Errorf("%q", got)
+	}
+	if err := s.Wait(); err != nil {
+		t.Errorf("%v: %s", err, s.log)
 	}
 }

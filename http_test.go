@@ -186,7 +186,8 @@ func TestSecurity(t *testing.T) {
 		"no token for the figures":              {s, "/metrics", nil, 401, "bearer token"},
 		"no token for a message":                {s, "/message?sessionId=x", nil, 401, "bearer token"},
 		"a message for no stream":               {s, "/message?sessionId=x", []string{bearer(adaToken)}, 404, "no such stream"},
-		"a key with a line break in it":         {open, "", []string{"X-MiniMax-API-Key: a b"}, 400, "X-MiniMax-API-Key"},
+		"a key with a blank in it":              {open, "", []string{"X-MiniMax-API-Key: a b"}, 400, "X-MiniMax-API-Key"},
+		"a key that was not filled in":          {open, "", []string{"X-MiniMax-API-Key: "}, 400, "X-MiniMax-API-Key"},
 		"a wrong type of content":               {open, "", []string{"Content-Type: text/plain"}, 415, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -566,7 +567,7 @@ func TestAccessLog(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	for _, want := range []string{`"tool":"list_files"`, `"outcome":"ok"`, `"request_id":"abc"`, `"caller":"token `, `"took":`} {
+	for _, want := range []string{`"tool":"list_files"`, `"outcome":"ok"`, `"request_id":"abc"`, `"caller":"token `, `"took_ms":`} {
 		if !strings.Contains(s.log.String(), want) {
 			t.Errorf("no %s in %s", want, s.log)
 		}

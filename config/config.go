@@ -44,10 +44,10 @@ type Config struct {
 	MaxDownload    ByteSize      `env:"MINIMAX_MAX_DOWNLOAD_BYTES" envDefault:"20GiB" doc:"The largest file that is downloaded." example:"2GiB"`
 	Connections    Count         `env:"MINIMAX_MAX_CONNECTIONS" envDefault:"8" doc:"How many connections one download may use. More than one is opened only while that raises the speed." example:"1"`
 	Transport      Transport     `env:"MCP_TRANSPORT" envDefault:"stdio" doc:"How clients connect: stdio, one over standard input and output; http, many over streamable HTTP, with SSE for older clients; sse, over SSE alone." example:"http"`
-	Address        Address       `env:"MCP_ADDRESS" envDefault:"127.0.0.1:8080" doc:"Where http and sse listen: host:port, or unix:/path for a Unix socket." example:"0.0.0.0:8080"`
+	Address        Address       `env:"MCP_ADDRESS" envDefault:"127.0.0.1:8080" doc:"Where http and sse listen: host:port, or unix:/path for a Unix socket." example:"127.0.0.1:9000"`
 	PublicURL      BaseURL       `env:"MCP_PUBLIC_URL" doc:"The server as clients know it, where a proxy stands before it; the proxy removes its path, if it has one, from requests." example:"https://mcp.example.com"`
 	AuthTokens     Secrets       `env:"MCP_AUTH_TOKEN" secret:"true" doc:"The bearer tokens that let callers in, one or several with commas or spaces between, each of at least 16 characters." example:"6f1c0e52…"`
-	AuthTokenFile  string        `env:"MCP_AUTH_TOKEN_FILE" doc:"A file of bearer tokens, beside or instead of MCP_AUTH_TOKEN." example:"/run/secrets/mcp-tokens"`
+	AuthTokenFile  string        `env:"MCP_AUTH_TOKEN_FILE" doc:"A file of bearer tokens with white space between, beside or instead of MCP_AUTH_TOKEN." example:"/run/secrets/mcp-tokens"`
 	OAuthIssuer    Issuer        `env:"MCP_OAUTH_ISSUER" doc:"An OAuth authorization server whose access tokens (JWTs) let callers in. It wants MCP_PUBLIC_URL." example:"https://login.example.com"`
 	OAuthAudience  string        `env:"MCP_OAUTH_AUDIENCE" doc:"The audience that access tokens must be for. Default: MCP_PUBLIC_URL with /mcp, or with /sse over SSE alone." example:"minimax-files"`
 	AllowedHosts   []string      `env:"MCP_ALLOWED_HOSTS" doc:"Names that requests may have as their Host, beside loopback names, the address they were sent to, and that of MCP_PUBLIC_URL." example:"mcp.internal,mcp"`
@@ -59,7 +59,7 @@ type Config struct {
 	CallsAtOnce    Bound         `env:"MCP_CALLS_AT_ONCE" envDefault:"32" doc:"How many tool calls of a caller may run at a time; 0 for any number." example:"8"`
 	StopDelay      time.Duration `env:"MCP_STOP_DELAY" envDefault:"0s" doc:"How long the server goes on taking requests when it is told to stop, while /readyz says that it is not ready: a balancer takes some time to notice." example:"5s"`
 	DrainTimeout   time.Duration `env:"MCP_DRAIN_TIMEOUT" envDefault:"30s" doc:"How long calls that run may then take to end." example:"2m"`
-	TracesURL      string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"An OpenTelemetry collector that gets a trace of each tool call, over OTLP/HTTP. The other OTEL_ variables count too." example:"http://localhost:4318"`
+	TracesURL      CollectorURL  `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"An OpenTelemetry collector that gets a trace of each tool call, over OTLP/HTTP. The other OTEL_ variables count too." example:"http://localhost:4318"`
 	LogLevel       slog.Level    `env:"MINIMAX_LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error." example:"debug"`
 	LogFormat      LogFormat     `env:"MINIMAX_LOG_FORMAT" envDefault:"text" doc:"text or json. Logs go to standard error." example:"json"`
 	LogFile        string        `env:"MINIMAX_LOG_FILE" doc:"A file to append logs to, instead of standard error." example:"/var/log/minimax-files-mcp.log"`
@@ -166,7 +166,22 @@ func (i *Issuer) UnmarshalText(text []byte) error {
 	if err := new(BaseURL).UnmarshalText(text); err != nil {
 		return err
 	}
+	if !strings.Contains(string(text), "://") || strings.Contains(string(text), "/.well-known/") {
+		return errors.New("it must be the issuer as its tokens name it, with https://")
+	}
 	*i = Issuer(strings.TrimSpace(string(text)))
+	return nil
+}
+
+// A CollectorURL is one of an OpenTelemetry collector.
+type CollectorURL string
+
+func (c *CollectorURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(strings.TrimSpace(string(text)))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it is not a URL with http:// or https://")
+	}
+	*c = CollectorURL(u.String())
 	return nil
 }
 

@@ -30,6 +30,12 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 	if _, given := vars["MCP_AUTH_TOKEN"]; given && len(c.AuthTokens.texts) == 0 {
 		complain("AuthTokens", hidden, "there is no token in it")
 	}
+	if c.OAuthAudience != "" && c.OAuthIssuer == "" && vars["MCP_OAUTH_ISSUER"] == "" {
+		complain("OAuthIssuer", "", "MCP_OAUTH_AUDIENCE is set, and says nothing without it")
+	}
+	if why := c.AuthTokens.weakness(); why != "" {
+		complain("AuthTokens", hidden, why)
+	}
 	if c.AuthTokenFile != "" {
 		text, err := readShort(c.AuthTokenFile)
 		var more Secrets
@@ -39,26 +45,23 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 			complain("AuthTokenFile", c.AuthTokenFile, reason(err))
 		case len(more.texts) == 0:
 			complain("AuthTokenFile", c.AuthTokenFile, "the file is empty")
+		default:
+			if why := more.weakness(); why != "" {
+				complain("AuthTokenFile", c.AuthTokenFile, why)
+			}
 		}
 		c.AuthTokens.texts = append(c.AuthTokens.texts, more.texts...)
 	}
-	for _, token := range c.AuthTokens.texts {
-		switch {
-		case strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsGraphic(r) }):
-			complain("AuthTokens", hidden, "a token holds a character that no header carries")
-		case len(token) < minToken:
-			complain("AuthTokens", hidden, fmt.Sprintf("a token of fewer than %d characters can be guessed", minToken))
-		}
-	}
 	for i, host := range c.AllowedHosts {
 		name := strings.ToLower(strings.TrimSpace(host))
+		if strings.ContainsAny(name, "*/ ") || name == "" {
+			complain("AllowedHosts", host, "it is not the name of a host; names are given one by one")
+			continue
+		}
 		if h, _, err := net.SplitHostPort(name); err == nil {
 			name = h
 		}
 		c.AllowedHosts[i] = strings.Trim(name, "[]")
-		if strings.ContainsAny(name, "*/ ") || name == "" {
-			complain("AllowedHosts", host, "it is not the name of a host; names are given one by one")
-		}
 	}
 	for i, origin := range c.AllowedOrigins {
 		c.AllowedOrigins[i] = strings.ToLower(strings.TrimRight(strings.TrimSpace(origin), "/"))
@@ -71,6 +74,9 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 	}
 	if c.PublicURL != "" {
 		u, _ := url.Parse(string(c.PublicURL)) // it was checked
+		if strings.HasSuffix(u.Path, "/mcp") || strings.HasSuffix(u.Path, "/sse") {
+			complain("PublicURL", string(c.PublicURL), "it is the server's address, without "+u.Path[strings.LastIndex(u.Path, "/"):])
+		}
 		c.AllowedHosts = append(c.AllowedHosts, strings.ToLower(u.Hostname()))
 		c.AllowedOrigins = append(c.AllowedOrigins, originOf(u))
 		if c.OAuthAudience == "" {
@@ -88,7 +94,7 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		complain("TLSCert", c.TLSCert, "MCP_TLS_CERT_FILE and MCP_TLS_KEY_FILE are set both or neither")
 	}
-	if c.Transport != Stdio && len(c.AuthTokens.texts) == 0 && c.OAuthIssuer == "" {
+	if c.Transport != Stdio && len(c.AuthTokens.texts) == 0 && vars["MCP_OAUTH_ISSUER"] == "" {
 		const why = "whoever reaches it could use the account: set MCP_AUTH_TOKEN (such as to what openssl rand -hex 32 prints) or MCP_OAUTH_ISSUER"
 		switch {
 		case c.Address != "" && !c.Address.IsPrivate():
@@ -104,6 +110,19 @@ func (c *Config) finishNetwork(vars map[string]string) (problems []error) {
 		}
 	}
 	return problems
+}
+
+// weakness says why one of the tokens is of no use, "" if all are.
+func (s Secrets) weakness() string {
+	for _, token := range s.texts {
+		switch {
+		case strings.ContainsFunc(token, func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsGraphic(r) }):
+			return "a token holds a character that no header carries"
+		case len(token) < minToken:
+			return fmt.Sprintf("a token of fewer than %d characters can be guessed (they are separated by commas or white space)", minToken)
+		}
+	}
+	return ""
 }
 
 // originOf is an origin as browsers write it.

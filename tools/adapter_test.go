@@ -175,7 +175,7 @@ func TestAPanicBecomesAResultWithoutItsText(t *testing.T) {
 func TestLogHasNoArguments(t *testing.T) {
 	b := newBench(t, sandbox.Config{})
 	into[listing](t, connect(t, b), "list_files", `{"name_contains":"a private word"}`)
-	if got := b.log.String(); strings.Contains(got, "private") || !strings.Contains(got, `"tool":"list_files"`) || !strings.Contains(got, `"took"`) {
+	if got := b.log.String(); strings.Contains(got, "private") || !strings.Contains(got, `"tool":"list_files"`) || !strings.Contains(got, `"took_ms"`) {
 		t.Errorf("%s", got)
 	}
 }

@@ -93,7 +93,7 @@ func downloadFile(d Deps) Tool {
 	if d.LinkOnly {
 		params = []Param{fileID, taskID, kind, waitParam("How long to wait for the task. If it takes longer, the answer is in_progress.")}
 	}
-	running, tasks := newTransfers(d.log(), d.Observer), newWatch(d)
+	running, tasks := newTransfers(d), newWatch(d)
 	return define(Tool{
 		Name:        "download_file",
 		Title:       "Download a file",

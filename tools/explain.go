@@ -193,6 +193,11 @@ func code(err error) string {
 	case isAny(err, storage.ErrBusy, storage.ErrExists, storage.ErrGone, storage.ErrDenied):
 		return "disk"
 	}
+	var name *storage.NameError
+	var path *pathError
+	if errors.As(err, &path) && !errors.As(err, &name) && !isAny(err, storage.ErrOutside, storage.ErrNotAPath) {
+		return "disk"
+	}
 	return "usage"
 }
 
@@ -219,6 +224,15 @@ func regionAdvice(host string) string {
 		return "a key works in one region only, and " + host + " is the one of China. If the key is from platform.minimax.io, set MINIMAX_REGION=global; if not, set MINIMAX_API_KEY to a valid key."
 	}
 	return "a key works on one host only. Check that MINIMAX_API_KEY is a key for " + host + ", or set MINIMAX_REGION (global or cn) or MINIMAX_API_HOST to where the key is from."
+}
+
+// guestKeyError is a key of the caller's own that is refused.
+type guestKeyError struct{ error }
+
+func (e *guestKeyError) Unwrap() error { return e.error }
+
+func (*guestKeyError) next() string {
+	return "The key that the caller sent in X-MiniMax-API-Key is not one of this server's region and host: the user can send another, or leave the header out to use the server's own account. " + retryWont
 }
 
 func waitFor(d time.Duration) string {

@@ -40,7 +40,7 @@ func NewServer(about About, d Deps, chosen []Tool) *server.MCPServer {
 		server.WithMethodCacheHints(mcp.MethodResourcesTemplatesList, hour, mcp.CacheScopePublic),
 		server.WithMethodCacheHints(mcp.MethodResourcesRead, 0, mcp.CacheScopePrivate),
 	)
-	Register(s, d.log(), chosen)
+	Register(s, d, chosen)
 	addResources(s, d)
 	addPrompts(s, d, chosen)
 	return s

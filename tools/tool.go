@@ -44,6 +44,9 @@ type Deps struct {
 	// Remote says that the server may run elsewhere: its disk is not the user's,
 	// and upload_file takes the content of a file too.
 	Remote bool
+	// MaxContent is the most bytes that upload_file can take as content; 0 is not
+	// known.
+	MaxContent int64
 	// Guest reports that the caller works with an account of its own. What is on
 	// this server's disk is not that account's, so a guest is neither shown nor
 	// left anything there. Nil means that nobody is one.
@@ -58,6 +61,9 @@ type Deps struct {
 	// PollEvery is the first pause between two looks at a task; 10 s, or 1 s for
 	// speech, if 0.
 	PollEvery time.Duration
+	// Stopping is done when the server is about to stop: calls that wait then
+	// answer in_progress, and another server may go on. Nil is never.
+	Stopping context.Context //nolint:containedctx // it is the server's, not a call's
 	// Log hears of downloads that end when their call has left; nil means nobody.
 	Log *slog.Logger
 	// Observer hears how downloads go; nil means nobody.
@@ -79,6 +85,14 @@ type Observer interface {
 	Transfers(running, queued int)
 	// Retried is told of each failure within a download that it gets over.
 	Retried()
+}
+
+// stopping is closed when the server is about to stop; nil if it never is.
+func (d Deps) stopping() <-chan struct{} {
+	if d.Stopping == nil {
+		return nil
+	}
+	return d.Stopping.Done()
 }
 
 func (d Deps) guest(ctx context.Context) bool { return d.Guest != nil && d.Guest(ctx) }
@@ -158,15 +172,16 @@ func (t Tool) MCP() mcp.Tool {
 }
 
 // Register puts tools on a server.
-func Register(s *server.MCPServer, log *slog.Logger, all []Tool) {
+func Register(s *server.MCPServer, d Deps, all []Tool) {
 	for _, t := range all {
-		s.AddTool(t.MCP(), t.handler(s, log))
+		s.AddTool(t.MCP(), t.handler(s, d))
 	}
 }
 
 // handler is the adapter's other half: it answers every call with a result,
 // whatever happens, because agents read results and not protocol errors.
-func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerFunc {
+func (t Tool) handler(s *server.MCPServer, d Deps) server.ToolHandlerFunc {
+	log := d.log()
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		started := time.Now()
 		progress := newProgress(ctx, s, req)
@@ -184,12 +199,15 @@ func (t Tool) handler(s *server.MCPServer, log *slog.Logger) server.ToolHandlerF
 			}
 		}
 		progress.close()
-		took := time.Since(started).Round(time.Millisecond)
+		took := time.Since(started).Milliseconds()
 		if err != nil {
-			log.WarnContext(ctx, "tool failed", "tool", t.Name, "took", took, "error", err)
+			log.WarnContext(ctx, "tool failed", "tool", t.Name, "took_ms", took, "error", err)
+			if d.guest(ctx) && errors.Is(err, minimax.ErrUnauthorized) {
+				err = &guestKeyError{err}
+			}
 			return failure(err), nil
 		}
-		log.InfoContext(ctx, "tool called", "tool", t.Name, "took", took)
+		log.InfoContext(ctx, "tool called", "tool", t.Name, "took_ms", took)
 		return success(out)
 	}
 }

@@ -28,6 +28,7 @@ const (
 type transfers struct {
 	log      *slog.Logger
 	observer Observer // nil if nobody wants to know
+	stopping <-chan struct{}
 
 	mu      sync.Mutex
 	jobs    map[string]*job // by what was asked for
@@ -36,8 +37,8 @@ type transfers struct {
 	queue   []*job // the next one first
 }
 
-func newTransfers(log *slog.Logger, observer Observer) *transfers {
-	return &transfers{log: log, observer: observer, jobs: map[string]*job{}, targets: map[string]*job{}}
+func newTransfers(d Deps) *transfers {
+	return &transfers{log: d.log(), observer: d.Observer, stopping: d.stopping(), jobs: map[string]*job{}, targets: map[string]*job{}}
 }
 
 // tell tells the observer how many run and wait. It is called with t.mu held.
@@ -88,7 +89,7 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 	defer timeout.Stop()
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
-	tell := progressOf(ctx)
+	tell, stopping := progressOf(ctx), t.stopping
 	for {
 		select {
 		case <-j.ended:
@@ -101,6 +102,11 @@ func (t *transfers) run(ctx context.Context, key string, wait time.Duration, do 
 			if t.detach(j) {
 				return j, false
 			}
+		case <-stopping:
+			if t.detach(j) {
+				return j, false
+			}
+			stopping = nil // it has just ended
 		case <-ctx.Done():
 			if t.abandon(j) {
 				<-j.ended // it stops now, and then nothing of it is left open

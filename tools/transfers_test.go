@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 	"time"
 )
@@ -12,7 +11,7 @@ import (
 // up: the call gets the outcome, or the next one does.
 func TestTransfers_lose_no_outcome(t *testing.T) {
 	failure := errors.New("as it happens")
-	running := newTransfers(slog.New(slog.DiscardHandler), nil)
+	running := newTransfers(Deps{})
 	for i := range 200 {
 		started := 0
 		do := func(context.Context, *job) (saved, error) {
@@ -36,7 +35,7 @@ func TestTransfers_lose_no_outcome(t *testing.T) {
 
 // What one call was told to go on, another does not stop by leaving.
 func TestTransfers_go_on_when_a_later_call_is_cancelled(t *testing.T) {
-	running := newTransfers(slog.New(slog.DiscardHandler), nil)
+	running := newTransfers(Deps{})
 	release := make(chan struct{})
 	do := func(ctx context.Context, _ *job) (saved, error) {
 		select {
@@ -59,7 +58,7 @@ func TestTransfers_go_on_when_a_later_call_is_cancelled(t *testing.T) {
 }
 
 func TestTransfers_let_a_queued_call_go(t *testing.T) {
-	running := newTransfers(slog.New(slog.DiscardHandler), nil)
+	running := newTransfers(Deps{})
 	release := make(chan struct{})
 	hold := func(ctx context.Context, j *job) (saved, error) {
 		err := running.turn(ctx, j)

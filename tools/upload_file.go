@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"minimax-files-mcp/internal/storage"
 	"minimax-files-mcp/minimax"
 )
@@ -39,6 +41,9 @@ func uploadFile(d Deps) Tool {
 	content := Param{
 		Name: "content", Type: Base64, Required: d.Uploads == nil, Example: "SGVsbG8=",
 		Description: "The file itself, in base64.",
+	}
+	if d.MaxContent > 0 {
+		content.Description = fmt.Sprintf("The file itself, in base64: at most %s of it before that.", humanize.Bytes(uint64(d.MaxContent)))
 	}
 	filename := Param{Name: "filename", Required: d.Uploads == nil, Example: "voice.mp3", Description: "The name to store it under."}
 	source, description := []Param{path}, "Upload a local file"

@@ -45,6 +45,9 @@ func waitForTask(d Deps) Tool {
 			return waitOut{}, retitle("wait for task "+string(in.TaskID), err)
 		}
 		out.Status, out.Next = "done", "call download_file with the same task_id and kind"
+		if d.LinkOnly {
+			out.Next = "fetch the download URL from where the file is needed"
+		}
 		if it.file.ID == "" {
 			out.DownloadURL, out.ExpiresAt = it.file.DownloadURL, expiry(it.file)
 			return out, nil

@@ -51,6 +51,9 @@ func (w *watch) wait(ctx context.Context, kind minimax.TaskKind, id minimax.ID, 
 	// worth that, as there is an answer to give.
 	later, cancel := context.WithDeadline(ctx, started.Add(most))
 	defer cancel()
+	if w.Stopping != nil && most < longest { // a call waits, which can be made anew
+		defer context.AfterFunc(w.Stopping, cancel)()
+	}
 	// A video takes minutes, and the documentation advises 10 s; speech is there
 	// sooner, and its limit is by the second.
 	pause, longestPause := 10*time.Second, 30*time.Second

@@ -33,8 +33,11 @@ type app struct {
 	client *minimax.Client
 
 	telemetry *telemetry.Telemetry // nil where nobody wants to know
-	sandbox   *sandbox.Server      // nil unless it stands in for MiniMax
-	closers   []func() error
+
+	stopping context.Context //nolint:containedctx // it is that of the server's life
+	stop     context.CancelFunc
+	sandbox  *sandbox.Server // nil unless it stands in for MiniMax
+	closers  []func() error
 }
 
 // build puts the parts together.
@@ -47,6 +50,7 @@ func (p *program) build(cfg config.Config) (*app, error) {
 		cfg.APIHost = config.BaseURL(minimax.BaseURL(string(cfg.Region)))
 	}
 	a := &app{cfg: cfg, log: log, closers: []func() error{closeLog}}
+	a.stopping, a.stop = context.WithCancel(context.Background())
 	if p.sandbox {
 		s, err := sandbox.Start(sandbox.Config{})
 		if err != nil {
@@ -184,12 +188,14 @@ func (a *app) deps() (tools.Deps, error) {
 		Files:       a.client,
 		Fetch:       transfer.NewClient(cfg.APIHost.IsLoopback(), around...),
 		Observer:    observer,
+		Stopping:    a.stopping,
 		Dir:         dir,
 		Uploads:     uploads,
 		ReadOnly:    cfg.ReadOnly,
 		LinkOnly:    cfg.ResourceMode == config.ModeURL,
 		Remote:      cfg.Transport != config.Stdio,
 		Guest:       func(ctx context.Context) bool { return transport.CallerOf(ctx).Credential != "" },
+		MaxContent:  max(1, int64(cfg.MaxRequest)*3/4-4<<10), // base64, and what is around it
 		MaxBytes:    int64(cfg.MaxDownload),
 		Connections: int(cfg.Connections),
 		Log:         a.log,

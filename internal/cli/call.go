@@ -62,6 +62,7 @@ func (p *program) callCommand() *cobra.Command {
 // buildQuietly is build for commands whose output is for a person: what goes
 // wrong is told there, and needs no log.
 func (p *program) buildQuietly() (*app, error) {
+	p.environ = append(slices.Clip(p.environ), "MCP_TRANSPORT=stdio") // it serves nobody else
 	cfg, err := p.config()
 	if err != nil {
 		return nil, err

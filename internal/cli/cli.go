@@ -133,6 +133,9 @@ func (p *program) config() (config.Config, error) {
 			return config.Config{}, usageError{fmt.Errorf("--log-level is %q: it must be debug, info, warn or error", p.logLevel)}
 		}
 	}
+	if p.address != "" && p.transport == "" && p.getenv("MCP_TRANSPORT") == "" {
+		return config.Config{}, usageError{errors.New("--address is for a server over a network: pass --transport http too")}
+	}
 	readOnly := ""
 	if p.readOnly {
 		readOnly = "true"

@@ -69,6 +69,7 @@ func (a *app) serveHTTP(ctx context.Context) error {
 		Outcome:          tools.Outcome,
 		Ready:            a.ready,
 		Metrics:          a.telemetry.Metrics(),
+		Stopping:         a.stop,
 		StopAfter:        cfg.StopDelay,
 		DrainFor:         cfg.DrainTimeout,
 	}
@@ -95,7 +96,7 @@ func (a *app) serveHTTP(ctx context.Context) error {
 		return usageError{config.Wrong("MCP_ADDRESS", string(cfg.Address), listenReason(err))}
 	}
 	if cfg.TLSCert != "" {
-		secured, err := transport.WithTLS(ln, cfg.TLSCert, cfg.TLSKey)
+		secured, err := transport.WithTLS(ln, cfg.TLSCert, cfg.TLSKey, a.log)
 		if err != nil {
 			_ = ln.Close() // nobody has connected yet
 			return usageError{config.Wrong("MCP_TLS_CERT_FILE", cfg.TLSCert, err.Error())}
@@ -145,4 +146,8 @@ func (a *app) greet(ln net.Listener) {
 }
 
 // ready is nil if the API answers.
-func (a *app) ready(ctx context.Context) error { return a.client.Reach(ctx) }
+func (a *app) ready(ctx context.Context) error {
+	probe := *a.client
+	probe.HTTP = nil // what is asked here is no call's, and not counted
+	return probe.Reach(ctx)
+}

@@ -46,7 +46,10 @@ func (h *HTTP) logged(next http.Handler) http.Handler {
 			}
 			attrs := []slog.Attr{
 				slog.String("method", r.Method), slog.String("path", knownPath(r)), slog.Int("status", watched.status),
-				slog.Duration("took", time.Since(started).Round(10*time.Microsecond)), slog.String("remote", r.RemoteAddr),
+				slog.Float64("took_ms", float64(time.Since(started).Microseconds())/1000), slog.String("remote", r.RemoteAddr),
+			}
+			if watched.why != "" {
+				attrs = append(attrs, slog.String("why", watched.why))
 			}
 			req := requestOf(r.Context())
 			req.mu.Lock()
@@ -96,6 +99,7 @@ func (h *HTTP) recovering(next http.Handler) http.Handler {
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	why    string // the request was refused
 }
 
 func (w *statusWriter) WriteHeader(status int) {

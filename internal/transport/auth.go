@@ -80,8 +80,15 @@ func (h *HTTP) authenticated(next http.Handler) http.Handler {
 		}
 		header.Del("Authorization")
 		if h.CredentialHeader != "" {
-			caller.Credential = strings.TrimSpace(header.Get(h.CredentialHeader))
+			given := header.Values(h.CredentialHeader)
 			header.Del(h.CredentialHeader)
+			if len(given) > 0 {
+				caller.Credential = strings.TrimSpace(given[0])
+			}
+			if len(given) > 1 || len(given) == 1 && caller.Credential == "" { // which must not mean the server's own
+				refuse(w, http.StatusBadRequest, fmt.Sprintf("the header %s is empty, or there are two: send one key, or leave it out", h.CredentialHeader))
+				return
+			}
 			if strings.ContainsFunc(caller.Credential, func(c rune) bool { return c > unicode.MaxASCII || !unicode.IsGraphic(c) || c == ' ' }) {
 				refuse(w, http.StatusBadRequest, fmt.Sprintf("the header %s holds a character that no key has", h.CredentialHeader))
 				return

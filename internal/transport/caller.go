@@ -83,6 +83,19 @@ func (h *HTTP) noted(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	}
 }
 
+// abandoned is a middleware of tools that ends their calls when running is
+// done. The request itself goes on, so that there is an answer.
+func abandoned(running context.Context) server.ToolHandlerMiddleware {
+	return func(next server.ToolHandlerFunc) server.ToolHandlerFunc {
+		return func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			ctx, stop := context.WithCancelCause(ctx)
+			defer stop(nil)
+			defer context.AfterFunc(running, func() { stop(context.Cause(running)) })()
+			return next(ctx, call)
+		}
+	}
+}
+
 // speaks notes what the request says.
 func (r *request) speaks(method, tool string) {
 	r.mu.Lock()

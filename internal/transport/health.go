@@ -94,6 +94,9 @@ func say(w http.ResponseWriter, status int, word string) {
 
 // refuse answers that a request is not served, and why.
 func refuse(w http.ResponseWriter, status int, why string) {
+	if logged, ok := w.(*statusWriter); ok {
+		logged.why = why
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

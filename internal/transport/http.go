@@ -52,6 +52,9 @@ type HTTP struct {
 	// Metrics answers /metrics, which wants the same token as all else; nil
 	// leaves it out.
 	Metrics http.Handler
+	// Stopping is called when calls that can end early should, as the server is
+	// about to stop; nil if none can.
+	Stopping func()
 	// StopAfter is how long the server goes on as before when it is told to stop,
 	// but for not being ready, so that a balancer can notice; 0 is not at all.
 	StopAfter time.Duration
@@ -96,20 +99,20 @@ const defaultMaxBody = 4 << 20
 func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 	h.KeepAlive = cmp.Or(h.KeepAlive, 15*time.Second)
 	h.Server.Use(h.noted, capable)
+	running, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer abandon(errDraining)
+	h.Server.Use(abandoned(running))
 	if h.Limits != nil {
 		h.Server.Use(h.Limits.Tool)
 	}
-	running, abandon := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer abandon(errDraining)
-	streams := newSSE(running, h)
+	streams := newSSE(h)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	open := newConnections()
 	srv := &http.Server{
-		Handler:           h.routes(running, streams),
-		BaseContext:       func(net.Listener) context.Context { return running },
+		Handler:           h.routes(streams),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       bodyTimeout,
 		IdleTimeout:       idleTimeout,
@@ -132,10 +135,14 @@ func (h *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("http: %w", err)
 	case <-time.After(h.StopAfter):
 	}
+	if h.Stopping != nil {
+		h.Stopping()
+	}
 	h.drain(running, streams, ln, served, open)
 	abandon(errDraining) // and a moment for saying so
 	moment, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
+	streams.drain(moment)
 	open.wait(moment, 0)
 	if err := srv.Close(); !errors.Is(err, net.ErrClosed) { // as the listener was, before
 		return err
@@ -165,7 +172,7 @@ func (h *HTTP) drain(running context.Context, streams *sse, ln net.Listener, ser
 
 // routes is who answers what. A middleware is met in the order in which it is
 // named.
-func (h *HTTP) routes(running context.Context, streams *sse) http.Handler {
+func (h *HTTP) routes(streams *sse) http.Handler {
 	guarded := func(next http.HandlerFunc) http.Handler {
 		return h.fromHere(h.bounded(h.authenticated(next)))
 	}
@@ -175,7 +182,9 @@ func (h *HTTP) routes(running context.Context, streams *sse) http.Handler {
 	mux.Handle(pathSSE, guarded(streams.open))
 	mux.Handle(pathMessage, guarded(streams.message))
 	if h.Streamable {
-		mux.Handle(pathMCP, guarded(newStreamable(running, h).ServeHTTP))
+		streamable := guarded(newStreamable(h).ServeHTTP)
+		mux.Handle(pathMCP, streamable)
+		mux.Handle(pathMCP+"/{$}", streamable) // as some clients have it
 	}
 	if h.Metrics != nil {
 		mux.Handle(pathMetrics, guarded(h.Metrics.ServeHTTP))
@@ -224,5 +233,5 @@ func (h *HTTP) bounded(next http.Handler) http.Handler {
 }
 
 func tooLarge(most int64) string {
-	return fmt.Sprintf("the request is larger than the %d bytes that are allowed", most)
+	return fmt.Sprintf("the request is larger than the %d bytes that are allowed: send less, or have the server's operator raise MCP_MAX_REQUEST_BYTES", most)
 }

@@ -3,9 +3,9 @@ package transport
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -39,8 +39,8 @@ func Listen(ctx context.Context, address string) (net.Listener, error) {
 
 // WithTLS has ln speak TLS with a certificate from files. They are read again
 // when they change, so that a renewed certificate needs no restart.
-func WithTLS(ln net.Listener, certFile, keyFile string) (net.Listener, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile}
+func WithTLS(ln net.Listener, certFile, keyFile string, log *slog.Logger) (net.Listener, error) {
+	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
 	if _, err := c.get(nil); err != nil {
 		return nil, err
 	}
@@ -60,6 +60,7 @@ type tlsListener struct {
 
 type certificate struct {
 	certFile, keyFile string
+	log               *slog.Logger
 
 	mu       sync.Mutex
 	current  *tls.Certificate
@@ -85,7 +86,10 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	case err == nil:
 		c.current, c.modified = &loaded, newest
 	case c.current == nil:
-		return nil, errors.Join(errors.New("the TLS certificate can't be used"), err)
+		return nil, fmt.Errorf("the TLS certificate can't be used: %w", err)
+	default:
+		c.modified = newest // it is told once
+		c.log.Warn("the certificate has changed and can't be used; the one before serves on", "error", err)
 	}
 	return c.current, nil
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -91,7 +92,7 @@ func TestWithTLS_takes_up_a_renewed_certificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secured, err := transport.WithTLS(ln, certFile, keyFile)
+	secured, err := transport.WithTLS(ln, certFile, keyFile, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +135,7 @@ func TestWithTLS_takes_up_a_renewed_certificate(t *testing.T) {
 	if got := serial(); got != 2 {
 		t.Errorf("certificate %d while the files are changed", got)
 	}
-	if _, err := transport.WithTLS(ln, certFile, keyFile); err == nil {
+	if _, err := transport.WithTLS(ln, certFile, keyFile, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a broken key is taken")
 	}
 }

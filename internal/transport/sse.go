@@ -20,7 +20,6 @@ import (
 // the client's user.
 type sse struct {
 	*HTTP
-	running context.Context // until the server gives up on what runs
 
 	mu       sync.Mutex
 	streams  map[string]*stream
@@ -43,8 +42,8 @@ type stream struct {
 	gone     bool
 }
 
-func newSSE(running context.Context, h *HTTP) *sse {
-	return &sse{HTTP: h, running: running, streams: map[string]*stream{}}
+func newSSE(h *HTTP) *sse {
+	return &sse{HTTP: h, streams: map[string]*stream{}}
 }
 
 // open serves a stream until its client goes, or the server stops. What the
@@ -56,8 +55,7 @@ func (s *sse) open(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusMethodNotAllowed, "an SSE stream is opened with GET; streamable HTTP is at "+pathMCP)
 		return
 	}
-	calls, stop := context.WithCancelCause(context.WithoutCancel(r.Context()))
-	release := context.AfterFunc(s.running, func() { stop(context.Cause(s.running)) })
+	calls := context.WithoutCancel(r.Context())
 	until, end := context.WithCancelCause(r.Context())
 	defer end(nil)
 	control := http.NewResponseController(w)
@@ -79,8 +77,6 @@ func (s *sse) open(w http.ResponseWriter, r *http.Request) {
 		st.leave()
 		go func() {
 			st.wait.Wait()
-			release()
-			stop(nil)
 			s.forget(st)
 		}()
 	}()
@@ -202,8 +198,8 @@ func (st *stream) leave() {
 	st.stopping, st.gone = true, true
 }
 
-// drain ends each stream once its calls are answered, and returns when they are
-// all done, those of clients that have gone too.
+// drain ends each stream once its calls are answered, those of clients that
+// have gone too, and returns when all are, or when ctx is done.
 func (s *sse) drain(ctx context.Context) {
 	s.mu.Lock()
 	s.stopping = true
@@ -218,9 +214,9 @@ func (s *sse) drain(ctx context.Context) {
 			}()
 			select {
 			case <-idle:
+				st.end(errDraining)
 			case <-ctx.Done():
 			}
-			st.end(errDraining)
 		})
 	}
 	s.mu.Unlock()

@@ -16,9 +16,8 @@ import (
 // mcp-go speaks the protocol. An [exchange] around each request does what it
 // does not: progress comes before the result and is never lost, a client that
 // hears nothing is told that the connection lives, and requests of different
-// clients that have the same id are not taken for each other. What runs when
-// running is done is abandoned.
-func newStreamable(running context.Context, h *HTTP) http.Handler {
+// clients that have the same id are not taken for each other.
+func newStreamable(h *HTTP) http.Handler {
 	mcpgo := server.NewStreamableHTTPServer(h.Server,
 		server.WithStateLess(true),
 		server.WithDisableLocalhostProtection(true), // fromHere has done that
@@ -46,10 +45,7 @@ func newStreamable(running context.Context, h *HTTP) http.Handler {
 		if !mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion)) {
 			// Up to the version before, a connection that breaks is no wish to
 			// cancel: that is a message of its own.
-			lasting, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-			defer stop(nil)
-			defer context.AfterFunc(running, func() { stop(context.Cause(running)) })()
-			ctx = lasting
+			ctx = context.WithoutCancel(ctx)
 		}
 		e := newExchange(w, r, msg, h.KeepAlive)
 		defer e.finish() // also where a handler panics, which is told further out
