@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -323,18 +324,18 @@ func (s Setting) wrong(value, cause string) error {
 }
 
 // userInfo is where a URL can hold a password.
-var userInfo = regexp.MustCompile(`//[^/@]*@`)
+var userInfo = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`//[^/@]*@`) })
 
 // shown is a value without what may be secret in it.
 func (s Setting) shown(value string) string {
 	if s.secret {
 		return hidden
 	}
-	return userInfo.ReplaceAllString(value, "//"+hidden+"@")
+	return userInfo().ReplaceAllString(value, "//"+hidden+"@")
 }
 
 // unfilled is a variable that somebody expected to be filled in.
-var unfilled = regexp.MustCompile(`\$\{|\$[A-Za-z_]|%[A-Za-z_]+%`)
+var unfilled = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\$\{|\$[A-Za-z_]|%[A-Za-z_]+%`) })
 
 // finish checks and completes what one variable alone does not decide.
 func (c *Config) finish(vars map[string]string) (problems []error) {
@@ -386,7 +387,7 @@ func (c *Config) finish(vars map[string]string) (problems []error) {
 		if abs, err := filepath.Abs(*path); err == nil {
 			*path = abs
 		}
-		if unfilled.MatchString(vars[s.Name]) {
+		if vars[s.Name] != "" && unfilled().MatchString(vars[s.Name]) {
 			complain(field, given, "variables in it are not filled in, as no shell reads it; ~ is the home directory")
 		} else if info, err := os.Stat(*path); err == nil && !info.IsDir() && (field == "BasePath" || vars[s.Name] != "") {
 			complain(field, given, "it is not a directory")

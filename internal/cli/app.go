@@ -50,7 +50,9 @@ func (p *program) build(cfg config.Config) (*app, error) {
 		cfg.APIHost = config.BaseURL(minimax.BaseURL(string(cfg.Region)))
 	}
 	a := &app{cfg: cfg, log: log, closers: []func() error{closeLog}}
-	a.stopping, a.stop = context.WithCancel(context.Background())
+	stopping, stop := context.WithCancel(context.Background())
+	a.stopping, a.stop = stopping, stop
+	a.closers = append(a.closers, func() error { stop(); return nil })
 	if p.sandbox {
 		s, err := sandbox.Start(sandbox.Config{})
 		if err != nil {

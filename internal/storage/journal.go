@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 )
 
 // A journal says what an unfinished file holds: a header, and then a line for
@@ -39,19 +40,20 @@ const (
 	maxJournalLine = 64 << 10
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is made when it is needed first: the start is worth more.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // journalLine is a checksum in hex, a blank, and JSON.
 func journalLine(v any) []byte {
 	body, _ := json.Marshal(v) // numbers and strings
-	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(body, castagnoli), body)
+	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(body, castagnoli()), body)
 }
 
 // readJournalLine reports false for a line that is not whole.
 func readJournalLine(line []byte, into any) bool {
 	sum, body, ok := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte(" "))
 	want, err := strconv.ParseUint(string(sum), 16, 32)
-	return ok && err == nil && len(sum) == 8 && uint32(want) == crc32.Checksum(body, castagnoli) && json.Unmarshal(body, into) == nil
+	return ok && err == nil && len(sum) == 8 && uint32(want) == crc32.Checksum(body, castagnoli()) && json.Unmarshal(body, into) == nil
 }
 
 // readJournal returns what can be relied on. A header that can't means
@@ -85,7 +87,7 @@ func (j *journal) verify(ctx context.Context, file *os.File) error {
 			return err
 		}
 		from := part * j.header.PartSize
-		digest := crc32.New(castagnoli)
+		digest := crc32.New(castagnoli())
 		n, err := io.Copy(digest, io.NewSectionReader(file, from, min(j.header.PartSize, j.header.Size-from)))
 		if err != nil || n != min(j.header.PartSize, j.header.Size-from) || digest.Sum32() != sum {
 			delete(j.sums, part)

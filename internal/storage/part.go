@@ -136,7 +136,7 @@ func (p *Part) account(part int64, chunk []byte, off, end int64) error {
 	if w.next != off {
 		return fmt.Errorf("storage: a part was written at %d before %d", off, w.next)
 	}
-	w.sum = crc32.Update(w.sum, castagnoli, chunk)
+	w.sum = crc32.Update(w.sum, castagnoli(), chunk)
 	w.next += int64(len(chunk))
 	if w.next < end {
 		return nil

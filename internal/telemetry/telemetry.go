@@ -5,14 +5,13 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -27,14 +26,8 @@ const OK = "ok"
 
 // Telemetry observes tool calls and what they ask of others.
 type Telemetry struct {
-	registry *prometheus.Registry
-	tracer   trace.Tracer
-
-	calls, requests, bytes, retries *prometheus.CounterVec
-	callTime, requestTime           *prometheus.HistogramVec
-	running                         *prometheus.GaugeVec
-	transfers, queued               prometheus.Gauge
-
+	figures *metrics.Set
+	tracer  trace.Tracer
 	outcome func(*mcp.CallToolResult, error) string
 	parent  func(context.Context) map[string]string
 }
@@ -52,71 +45,87 @@ type Options struct {
 	Parent func(context.Context) map[string]string
 }
 
+// The figures, and their labels.
+const (
+	callsTotal   = `minimax_files_tool_calls_total{outcome=%q,tool=%q}`
+	callSeconds  = `minimax_files_tool_call_duration_seconds{tool=%q}`
+	callsRunning = `minimax_files_tool_calls_running{tool=%q}`
+	// HTTP requests to MiniMax (api) and to the hosts of download URLs (storage),
+	// by status; error is no answer.
+	requestsTotal = `minimax_files_upstream_requests_total{status=%q,upstream=%q}`
+	// With the bodies of their answers.
+	requestSeconds   = `minimax_files_upstream_request_duration_seconds{upstream=%q}`
+	bytesTotal       = `minimax_files_upstream_bytes_total{direction=%q,upstream=%q}`
+	retriesTotal     = `minimax_files_upstream_retries_total{upstream=%q}`
+	transfersRunning = `minimax_files_transfers_running`
+	transfersQueued  = `minimax_files_transfers_queued`
+	buildInfo        = `minimax_files_build_info{version=%q}`
+)
+
+// seconds are the bounds of durations: an answer of the API takes tenths of a
+// second, a call that waits takes minutes.
+var seconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600}
+
 // New starts counting from nothing.
 func New(opts Options) *Telemetry {
-	t := &Telemetry{registry: prometheus.NewRegistry(), tracer: opts.Tracer, outcome: opts.Outcome, parent: opts.Parent}
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "minimax_files", Name: name, Help: help}, labels)
-		t.registry.MustRegister(c)
-		return c
+	t := &Telemetry{figures: metrics.NewSet(), tracer: opts.Tracer, outcome: opts.Outcome, parent: opts.Parent}
+	t.gauge(buildInfo, opts.Version).Set(1)
+	t.Transfers(0, 0)
+	for _, upstream := range []string{API, Storage} { // what is 0 is there
+		t.counter(retriesTotal, upstream)
+		t.counter(bytesTotal, "received", upstream)
+		t.counter(bytesTotal, "sent", upstream)
 	}
-	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
-		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "minimax_files", Name: name, Help: help,
-			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600},
-		}, labels)
-		t.registry.MustRegister(h)
-		return h
-	}
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "minimax_files", Name: name, Help: help}, labels)
-		t.registry.MustRegister(g)
-		return g
-	}
-	t.calls = counter("tool_calls_total", "Tool calls by outcome: ok, or the code of the failure.", "tool", "outcome")
-	t.callTime = histogram("tool_call_duration_seconds", "How long tool calls took.", "tool")
-	t.running = gauge("tool_calls_running", "Tool calls that run now.", "tool")
-	t.requests = counter("upstream_requests_total", "HTTP requests to MiniMax (api) and to the hosts of download URLs (storage), by status; error is no answer.", "upstream", "status")
-	t.requestTime = histogram("upstream_request_duration_seconds", "How long they took, with the bodies of their answers.", "upstream")
-	t.bytes = counter("upstream_bytes_total", "Bytes of the bodies of those requests (sent) and their answers (received).", "upstream", "direction")
-	t.retries = counter("upstream_retries_total", "Attempts after a failure.", "upstream")
-	t.transfers = gauge("transfers_running", "Downloads to the server's disk that run now.").WithLabelValues()
-	t.queued = gauge("transfers_queued", "Downloads that wait for their turn.").WithLabelValues()
-	build := gauge("build_info", "1, with the version as a label.", "version")
-	build.WithLabelValues(opts.Version).Set(1)
-	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return t
 }
 
-// Metrics answers with the figures in Prometheus's format.
+func (t *Telemetry) counter(name string, labels ...any) *metrics.Counter {
+	return t.figures.GetOrCreateCounter(fmt.Sprintf(name, labels...))
+}
+
+func (t *Telemetry) gauge(name string, labels ...any) *metrics.Gauge {
+	return t.figures.GetOrCreateGauge(fmt.Sprintf(name, labels...), nil)
+}
+
+func (t *Telemetry) took(since time.Time, name string, labels ...any) {
+	t.figures.GetOrCreatePrometheusHistogramExt(fmt.Sprintf(name, labels...), seconds).UpdateDuration(since)
+}
+
+// Metrics answers with the figures in Prometheus's format, those of the process
+// and of Go's runtime among them.
 func (t *Telemetry) Metrics() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		t.figures.WritePrometheus(w)
+		metrics.WriteProcessMetrics(w)
+	})
 }
 
 // Transfers and Retried make it an observer of the tools' downloads.
 func (t *Telemetry) Transfers(running, queued int) {
-	t.transfers.Set(float64(running))
-	t.queued.Set(float64(queued))
+	t.gauge(transfersRunning).Set(float64(running))
+	t.gauge(transfersQueued).Set(float64(queued))
 }
 
 // Retried counts an attempt after a failure of a download.
-func (t *Telemetry) Retried() { t.retries.WithLabelValues(Storage).Inc() }
+func (t *Telemetry) Retried() { t.counter(retriesTotal, Storage).Inc() }
 
 // RetriedAPI counts a repeated call of MiniMax's API.
-func (t *Telemetry) RetriedAPI() { t.retries.WithLabelValues(API).Inc() }
+func (t *Telemetry) RetriedAPI() { t.counter(retriesTotal, API).Inc() }
 
 // Tool is a middleware that observes tool calls.
 func (t *Telemetry) Tool(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	return func(ctx context.Context, call mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		tool, started := call.Params.Name, time.Now()
-		t.running.WithLabelValues(tool).Inc()
+		running := t.gauge(callsRunning, tool)
+		running.Inc()
 		ctx, span := t.startCall(ctx, call)
 		result, err := next(ctx, call)
 		outcome := t.outcome(result, err)
 		endSpan(span, outcome)
-		t.running.WithLabelValues(tool).Dec()
-		t.calls.WithLabelValues(tool, outcome).Inc()
-		t.callTime.WithLabelValues(tool).Observe(time.Since(started).Seconds())
+		running.Dec()
+		t.counter(callsTotal, outcome, tool).Inc()
+		t.took(started, callSeconds, tool)
 		return result, err
 	}
 }

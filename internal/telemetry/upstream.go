@@ -43,7 +43,7 @@ func (o *observed) RoundTrip(r *http.Request) (*http.Response, error) {
 		if a.span == nil {
 			r = r.Clone(r.Context()) // a RoundTripper changes no request of others
 		}
-		r.Body = &countedBody{ReadCloser: r.Body, count: func(n int) { o.bytes.WithLabelValues(o.upstream, "sent").Add(float64(n)) }}
+		r.Body = &countedBody{ReadCloser: r.Body, count: o.counter(bytesTotal, "sent", o.upstream).Add}
 	}
 	resp, err := o.next.RoundTrip(r)
 	if err != nil {
@@ -51,9 +51,8 @@ func (o *observed) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	status := strconv.Itoa(resp.StatusCode)
-	received := o.bytes.WithLabelValues(o.upstream, "received")
 	resp.Body = &countedBody{
-		ReadCloser: resp.Body, count: func(n int) { received.Add(float64(n)) },
+		ReadCloser: resp.Body, count: o.counter(bytesTotal, "received", o.upstream).Add,
 		end: func() { a.end(status) },
 	}
 	return resp, nil
@@ -76,8 +75,8 @@ type asking struct {
 
 func (a *asking) end(status string) {
 	a.once.Do(func() {
-		a.requests.WithLabelValues(a.upstream, status).Inc()
-		a.requestTime.WithLabelValues(a.upstream).Observe(time.Since(a.started).Seconds())
+		a.counter(requestsTotal, status, a.upstream).Inc()
+		a.took(a.started, requestSeconds, a.upstream)
 		if a.span == nil {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/gabriel-vasile/mimetype"
 )
@@ -58,9 +59,9 @@ func isText(head []byte) bool {
 }
 
 // queryOf is what follows a question mark: of a URL, its signature.
-var queryOf = regexp.MustCompile(`\?[^\s<>"']+`)
+var queryOf = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\?[^\s<>"']+`) })
 
-func withoutQueries(s string) string { return queryOf.ReplaceAllString(s, "?…") }
+func withoutQueries(s string) string { return queryOf().ReplaceAllString(s, "?…") }
 
 // describe says what an answer that is not the object was, if it can be told.
 func describe(head []byte) error {

@@ -4,20 +4,24 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
-// plainID is a request id that may be taken over from a proxy.
-var plainID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+// isPlain reports a word that may be taken over from whoever sends it: an id, a
+// name.
+func isPlain(word string) bool {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+	return word != "" && len(word) <= 64 && strings.Trim(word, plain) == ""
+}
 
 // identified gives each request an id, which its log lines, its answer and its
 // trace have in common.
 func (h *HTTP) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := &request{id: r.Header.Get("X-Request-Id")}
-		if !plainID.MatchString(req.id) {
+		if !isPlain(req.id) {
 			req.id = rand.Text()
 		}
 		if parent := r.Header.Get("Traceparent"); parent != "" {

@@ -54,7 +54,7 @@ func newExchange(w http.ResponseWriter, r *http.Request, msg outline, keepAlive 
 	if msg.Method == string(mcp.MethodInitialize) {
 		e.header.Set(server.HeaderKeySessionID, rand.Text())
 	}
-	if !plainID.MatchString(session) {
+	if !isPlain(session) {
 		session = rand.Text()
 	}
 	e.scope = CallerOf(r.Context()).ID + "\x00" + session

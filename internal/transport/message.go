@@ -52,7 +52,7 @@ func (h *HTTP) readMessage(w http.ResponseWriter, r *http.Request) (text []byte,
 
 // tool is the name of the tool that is called, if one is.
 func (m outline) tool() string {
-	if m.Method != "tools/call" || !plainID.MatchString(m.Params.Name) {
+	if m.Method != "tools/call" || !isPlain(m.Params.Name) {
 		return ""
 	}
 	return m.Params.Name

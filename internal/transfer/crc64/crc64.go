@@ -7,9 +7,11 @@ import (
 	"encoding/binary"
 	"hash"
 	"hash/crc64"
+	"sync"
 )
 
-var table = crc64.MakeTable(crc64.ECMA)
+// table is made when it is needed first: the start is worth more.
+var table = sync.OnceValue(func() *crc64.Table { return crc64.MakeTable(crc64.ECMA) })
 
 // New returns a hash that begins with the sum of nothing.
 func New() hash.Hash64 { return new(digest) }
@@ -44,9 +46,9 @@ func update(sum uint64, p []byte) uint64 {
 		head := binary.LittleEndian.Uint64(lanes[:])
 		binary.LittleEndian.PutUint64(lanes[:], head^^sum) // sums are kept inverted
 		fold(&lanes, p[blockSize:whole], &distance)
-		sum, p = crc64.Update(^uint64(0), table, lanes[:]), p[whole:]
+		sum, p = crc64.Update(^uint64(0), table(), lanes[:]), p[whole:]
 	}
-	return crc64.Update(sum, table, p)
+	return crc64.Update(sum, table(), p)
 }
 
 // distance moves a lane over a block: the factors for its first and its last
