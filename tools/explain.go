@@ -60,7 +60,7 @@ func next(err error) string {
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return "The call was cancelled; there is no half-file under the final name."
+		return "The call was cancelled; there is no half-file under the final name. Call again if it is still wanted."
 	case errors.As(err, &api):
 		return nextAfterAPI(api)
 	case errors.As(err, &move):

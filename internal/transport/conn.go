@@ -98,7 +98,7 @@ func (c *conn) dispatch(ctx, subscriptions context.Context, text []byte) {
 		refuse(mcp.INVALID_REQUEST, fmt.Sprintf("the id %.100s is that of a request that still runs", msg.ID))
 	default:
 		if !c.slot(ctx) {
-			refuse(mcp.INVALID_REQUEST, fmt.Sprintf("%d requests of this connection run already", maxInFlight))
+			c.respond(ctx.Done(), withID(msg.ID, failure(mcp.INVALID_REQUEST, fmt.Sprintf("%d requests of this connection run already", maxInFlight))))
 			return
 		}
 		if msg.Method == string(mcp.MethodSubscriptionsListen) {
@@ -165,17 +165,21 @@ func (c *conn) answer(ctx context.Context, giveUp <-chan struct{}, id json.RawMe
 	if response == nil || errors.Is(context.Cause(ctx), errWithdrawn) {
 		return
 	}
-	// mcp-go reads an id as a float; the client gets back what it sent.
+	c.respond(giveUp, withID(id, response))
+}
+
+// withID gives the client back the id that it sent. mcp-go reads it as a float.
+func withID(id json.RawMessage, response mcp.JSONRPCMessage) mcp.JSONRPCMessage {
 	exact := mcp.NewRequestId(id)
 	switch r := response.(type) {
 	case mcp.JSONRPCResponse:
 		r.ID = exact
-		response = r
+		return r
 	case mcp.JSONRPCError:
 		r.ID = exact
-		response = r
+		return r
 	}
-	c.respond(giveUp, response)
+	return response
 }
 
 func (c *conn) handle(ctx context.Context, text []byte) (response mcp.JSONRPCMessage) {

@@ -500,7 +500,9 @@ func TestSSE_refuses_more_than_it_can_hold(t *testing.T) {
 		<-started
 	}
 	d.say(call("256", "echo"))
-	d.hear("256 requests of this connection run already")
+	if got := d.hear("256 requests of this connection run already"); !strings.Contains(got, `"id":256`) {
+		t.Error(got)
+	}
 	close(leave)
 	for range 256 {
 		d.hear("went on")
