@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,13 +238,13 @@ func TestSecurity_a_page_that_may_asks_first(t *testing.T) {
 }
 
 // endless is a body that never ends.
-type endless struct{ sent int }
+type endless struct{ sent atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
 	for i := range p {
 		p[i] = ' '
 	}
-	e.sent += len(p)
+	e.sent.Add(int64(len(p)))
 	return len(p), nil
 }
 
@@ -266,8 +267,8 @@ func TestSecurity_large_bodies(t *testing.T) {
 			t.Errorf("without a length: %d", resp.StatusCode)
 		}
 	}
-	if body.sent > 64<<20 {
-		t.Errorf("it took %d bytes", body.sent)
+	if sent := body.sent.Load(); sent > 64<<20 {
+		t.Errorf("it took %d bytes", sent)
 	}
 	if got := s.post(t, toolCall(1, "list_files", "{}")); got.status != 200 {
 		t.Errorf("afterwards: %d %s", got.status, got.body)
