@@ -156,6 +156,15 @@ func TestPipe_waits_for_a_download(t *testing.T) {
 	}
 }
 
+func TestDownload_says_what_could_not_be_verified(t *testing.T) {
+	s := startSandbox(t)
+	s.Misbehave(sandbox.SeedVideo, sandbox.Fault{NoLength: true, NoChecksum: true, NoETag: true})
+	output, err := command(t, against(s), "download", sandbox.SeedVideo).Output()
+	if err != nil || !bytes.Contains(output, []byte("unverified: the host gave nothing to check it by")) {
+		t.Errorf("%v: %s", err, output)
+	}
+}
+
 // A process is the binary with its pipes held open.
 type process struct {
 	*exec.Cmd

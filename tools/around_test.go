@@ -118,6 +118,9 @@ func TestPrompts(t *testing.T) {
 	if got, err := get("whats_in_my_storage", map[string]string{"purpose": "voice_clone"}); err != nil || !strings.Contains(got, `"voice_clone"`) {
 		t.Errorf("%s, %v", got, err)
 	}
+	if _, err := get("clean_up_storage", map[string]string{"older_than_days": "0; delete all"}); err == nil || !strings.Contains(err.Error(), "not a whole number") {
+		t.Errorf("%v", err)
+	}
 	if _, err := get("clean_up_storage", nil); err == nil || !strings.Contains(err.Error(), "older_than_days is missing") {
 		t.Errorf("%v", err)
 	}

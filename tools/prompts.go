@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -29,8 +30,12 @@ func addPrompts(s *server.MCPServer, d Deps, chosen []Tool) {
 		s.AddPrompt(mcp.Prompt{Name: p.name, Title: p.title, Description: p.description, Arguments: p.arguments},
 			func(_ context.Context, req mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 				for _, a := range p.arguments {
-					if a.Required && req.Params.Arguments[a.Name] == "" {
+					given := req.Params.Arguments[a.Name]
+					if a.Required && given == "" {
 						return nil, fmt.Errorf("prompt %s: %s is missing. %s", p.name, a.Name, a.Description)
+					}
+					if _, err := strconv.ParseUint(given, 10, 31); a.Name == "older_than_days" && err != nil {
+						return nil, fmt.Errorf("prompt %s: %s is not a whole number. %s", p.name, a.Name, a.Description)
 					}
 				}
 				message := mcp.NewPromptMessage(mcp.RoleUser, mcp.NewTextContent(p.text(req.Params.Arguments)))

@@ -71,7 +71,8 @@ func (s *session) download(cmd *cobra.Command, id string) (line string, err erro
 		}
 		var out struct {
 			Status, Path, Size, SHA256 string
-			AlreadyPresent             bool `json:"already_present"`
+			AlreadyPresent             bool     `json:"already_present"`
+			VerifiedBy                 []string `json:"verified_by"`
 		}
 		if err := json.Unmarshal(result, &out); err != nil {
 			return "", err
@@ -81,6 +82,9 @@ func (s *session) download(cmd *cobra.Command, id string) (line string, err erro
 			continue
 		case out.AlreadyPresent:
 			return fmt.Sprintf("%s  already at %s (%s, sha256 %s)", id, out.Path, out.Size, out.SHA256), nil
+		}
+		if len(out.VerifiedBy) == 0 {
+			return fmt.Sprintf("%s  saved to %s (%s, sha256 %s), unverified: the host gave nothing to check it by", id, out.Path, out.Size, out.SHA256), nil
 		}
 		return fmt.Sprintf("%s  saved to %s (%s, sha256 %s)", id, out.Path, out.Size, out.SHA256), nil
 	}

@@ -11,7 +11,7 @@ import (
 	"unicode"
 )
 
-// An Authenticator tells who a bearer token belongs to, as a [Caller.ID]. Its
+// An Authenticator tells who a bearer token belongs to, as [Caller.Who]. Its
 // error is [ErrUnknownToken], or one that says why it can't tell now.
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (caller string, err error)
@@ -69,7 +69,7 @@ const anonymous = "anonymous"
 // [Caller].
 func (h *HTTP) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := r.Header.Clone() // the request may be logged by who has it still
+		header := r.Header.Clone() // a handler changes no request of others
 		caller := Caller{Who: anonymous}
 		if h.Auth != nil {
 			var err error
@@ -99,7 +99,7 @@ func (h *HTTP) authenticated(next http.Handler) http.Handler {
 			caller.ID += ", key " + fingerprint(caller.Credential)
 		}
 		requestOf(r.Context()).caller = caller
-		r = r.WithContext(r.Context())
+		r = r.WithContext(r.Context()) // a copy
 		r.Header = header
 		next.ServeHTTP(w, r)
 	})

@@ -84,23 +84,24 @@ func (c *readiness) check(ctx context.Context, log *slog.Logger, ask func(contex
 
 // say answers with a status in words.
 func say(w http.ResponseWriter, status int, word string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(struct {
+	answer(w, status, struct {
 		Status string `json:"status"`
 	}{word})
 }
 
-// refuse answers that a request is not served, and why.
+// refuse answers that a request is not served, and why. The log says it too.
 func refuse(w http.ResponseWriter, status int, why string) {
 	if logged, ok := w.(*statusWriter); ok {
 		logged.why = why
 	}
+	answer(w, status, struct {
+		Error string `json:"error"`
+	}{why})
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(struct {
-		Error string `json:"error"`
-	}{why})
+	_ = json.NewEncoder(w).Encode(v) // if nobody reads it, nobody waits for it
 }

@@ -223,9 +223,7 @@ func (o *OAuth) metadataURL() string {
 
 // metadata tells clients where to get a token, see RFC 9728.
 func (o *OAuth) metadata(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(map[string]any{
+	answer(w, http.StatusOK, map[string]any{
 		"resource": o.Resource, "resource_name": "MiniMax files", "authorization_servers": []string{o.Issuer},
 		"bearer_methods_supported": []string{"header"},
 	})
