@@ -71,7 +71,7 @@ func (h *HTTP) logged(next http.Handler) http.Handler {
 
 // knownPath keeps what anybody can put into a path out of the log.
 func knownPath(r *http.Request) string {
-	switch path := r.URL.Path; path {
+	switch path := strings.TrimSuffix(r.URL.Path, "/"); path {
 	case pathMCP, pathSSE, pathMessage, pathHealth, pathReady, pathMetrics, pathResource, pathResource + pathMCP, pathResource + pathSSE:
 		return path
 	}

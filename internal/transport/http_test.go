@@ -567,8 +567,11 @@ func TestHTTP_logs_who_and_what_but_no_arguments(t *testing.T) {
 		Outcome: func(r *mcp.CallToolResult, _ error) string { return fmt.Sprint("error ", r.IsError) },
 	})
 	s.post(strings.ReplaceAll(call("1", "echo"), `"hi"`, `"a private word"`), "Authorization: Bearer a-token-of-a-test", "X-Key: sk-secret", "X-Request-Id: from-the-proxy")
-	s.post(`{"jsonrpc":"2.0","id":1,"method":"evil\nmethod"}`, "Authorization: Bearer a-token-of-a-test", "X-Request-Id: a b")
+	s.post(`{"jsonrpc":"2.0","id":1,"method":"evil\nmethod"}`, "Authorization: Bearer a-token-of-a-test", "X-Request-Id: odd id")
 	s.get("/evil-path-of-a-private-word")
+	if status, _ := s.get("/mcp/"); status != http.StatusUnauthorized {
+		t.Errorf("/mcp/ is another path: HTTP %d", status)
+	}
 	s.stop()
 	<-s.ended
 	got := s.log.String()
@@ -577,7 +580,7 @@ func TestHTTP_logs_who_and_what_but_no_arguments(t *testing.T) {
 			t.Errorf("no %s in %s", want, got)
 		}
 	}
-	for _, secret := range []string{"private", "a-token", "sk-secret", "evil", "a b"} {
+	for _, secret := range []string{"private", "a-token", "sk-secret", "evil", "odd id"} {
 		if strings.Contains(got, secret) {
 			t.Errorf("%q in %s", secret, got)
 		}
