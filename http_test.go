@@ -577,3 +577,45 @@ func TestAccessLog(t *testing.T) {
 		t.Errorf("an argument is in %s", s.log)
 	}
 }
+
+// TestReplicas_understand_each_other has one server give out a cursor and a
+// question to the user, and another take them back.
+func TestReplicas_understand_each_other(t *testing.T) {
+	api := startSandbox(t)
+	environ := append(against(api), "MCP_AUTH_TOKEN="+adaToken)
+	one, other := serveHTTP(t, environ...), serveHTTP(t, environ...)
+	// say makes a call as a client of 2026-07-28 that can ask its user.
+	say := func(s *served, tool, arguments, more string, into any) {
+		t.Helper()
+		text := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q,"arguments":%s%s,"_meta":{`+
+			`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}}}`, tool, arguments, more)
+		got := s.post(t, text, bearer(adaToken), "Mcp-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: "+tool)
+		if err := json.Unmarshal([]byte(got.body), &struct{ Result any }{into}); err != nil {
+			t.Fatalf("%v: %s", err, got.body)
+		}
+	}
+	type listing struct {
+		StructuredContent struct {
+			Files      []struct{ Filename string }
+			NextCursor string `json:"next_cursor"`
+		}
+		IsError bool
+	}
+	var first, second listing
+	say(one, "list_files", `{"limit":1}`, "", &first)
+	say(other, "list_files", fmt.Sprintf(`{"cursor":%q}`, first.StructuredContent.NextCursor), "", &second)
+	if len(second.StructuredContent.Files) != 1 || second.StructuredContent.Files[0] == first.StructuredContent.Files[0] {
+		t.Errorf("%+v after %+v", second, first)
+	}
+	deletion := fmt.Sprintf(`{"file_id":%q}`, sandbox.SeedVoice)
+	var asked struct{ ResultType, RequestState string }
+	say(one, "delete_file", deletion, "", &asked)
+	if asked.ResultType != "input_required" || asked.RequestState == "" {
+		t.Fatalf("%+v", asked)
+	}
+	var deleted struct{ StructuredContent struct{ Deleted bool } }
+	say(other, "delete_file", deletion, fmt.Sprintf(`,"requestState":%q,"inputResponses":{"confirm":{"action":"accept","content":{}}}`, asked.RequestState), &deleted)
+	if !deleted.StructuredContent.Deleted || api.Has(sandbox.SeedVoice) {
+		t.Errorf("%+v", deleted)
+	}
+}
