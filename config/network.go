@@ -2,12 +2,80 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 )
+
+// An Issuer is the URL of an OAuth authorization server, to the letter: its
+// tokens name it so, with or without a trailing slash.
+type Issuer string
+
+func (i *Issuer) UnmarshalText(text []byte) error {
+	if err := new(BaseURL).UnmarshalText(text); err != nil {
+		return err
+	}
+	if !strings.Contains(string(text), "://") || strings.Contains(string(text), "/.well-known/") {
+		return errors.New("it must be the issuer as its tokens name it, with https://")
+	}
+	*i = Issuer(strings.TrimSpace(string(text)))
+	return nil
+}
+
+// A CollectorURL is one of an OpenTelemetry collector.
+type CollectorURL string
+
+func (c *CollectorURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(strings.TrimSpace(string(text)))
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return errors.New("it is not a URL with http:// or https://")
+	}
+	*c = CollectorURL(u.String())
+	return nil
+}
+
+// An Address is one to listen on: host:port, or unix: and a path.
+type Address string
+
+func (a *Address) UnmarshalText(text []byte) error {
+	raw := strings.TrimSpace(string(text))
+	if path, isUnix := strings.CutPrefix(raw, "unix:"); isUnix {
+		if path == "" {
+			return errors.New("unix: wants a path")
+		}
+	} else if _, port, err := net.SplitHostPort(raw); err != nil {
+		return errors.New("it is neither host:port nor unix:/path")
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return errors.New("its port is not a number from 0 to 65535")
+	}
+	*a = Address(raw)
+	return nil
+}
+
+// IsPrivate reports whether nobody but users of this machine can connect.
+func (a Address) IsPrivate() bool {
+	if strings.HasPrefix(string(a), "unix:") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(string(a))
+	return err == nil && isLoopback(host)
+}
+
+// A Bound is a whole number, 0 where there is none.
+type Bound int
+
+func (b *Bound) UnmarshalText(text []byte) error {
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || n < 0 {
+		return errors.New("it is not a whole number, at least 0")
+	}
+	*b = Bound(n)
+	return nil
+}
 
 // minToken is how long a bearer token must be, in characters, not to be
 // guessed.

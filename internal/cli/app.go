@@ -26,18 +26,17 @@ import (
 
 // An app is a server that is ready to be served, and what it is made of.
 type app struct {
-	cfg    config.Config
-	log    *slog.Logger
-	tools  []tools.Tool
-	server *server.MCPServer
-	client *minimax.Client
-
+	cfg       config.Config
+	log       *slog.Logger
+	tools     []tools.Tool
+	server    *server.MCPServer
+	client    *minimax.Client
+	sandbox   *sandbox.Server      // nil unless it stands in for MiniMax
 	telemetry *telemetry.Telemetry // nil where nobody wants to know
+	closers   []func() error
 
 	stopping context.Context //nolint:containedctx // it is that of the server's life
 	stop     context.CancelFunc
-	sandbox  *sandbox.Server // nil unless it stands in for MiniMax
-	closers  []func() error
 }
 
 // build puts the parts together.

@@ -133,9 +133,6 @@ func (p *program) config() (config.Config, error) {
 			return config.Config{}, usageError{fmt.Errorf("--log-level is %q: it must be debug, info, warn or error", p.logLevel)}
 		}
 	}
-	if p.address != "" && p.transport == "" && p.getenv("MCP_TRANSPORT") == "" {
-		return config.Config{}, usageError{errors.New("--address is for a server over a network: pass --transport http too")}
-	}
 	readOnly := ""
 	if p.readOnly {
 		readOnly = "true"
@@ -150,6 +147,9 @@ func (p *program) config() (config.Config, error) {
 	cfg, err := config.Load(environ)
 	if err != nil {
 		return cfg, usageError{fmt.Errorf("the settings are wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))}
+	}
+	if p.address != "" && cfg.Transport == config.Stdio {
+		return cfg, usageError{errors.New("--address is for a server over a network: pass --transport http too")}
 	}
 	return cfg, nil
 }
